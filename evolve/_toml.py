@@ -1,0 +1,90 @@
+"""Read a TOML file into a pydantic model with errors that name file, key, value and fix."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from evolve.errors import EvolveError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def load_toml(path: Path, model: type[Model], error: type[EvolveError]) -> Model:
+    """Read and validate `path`.
+
+    Raises:
+        EvolveError: of the given class, when the file is missing, is not TOML, or does not fit
+            the model; the text names every offending key with its value and a fix.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise error(f"{path}: cannot be read ({problem.strerror}). Check the path and its permissions.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise error(f"{path}: is not valid TOML: {problem}. Mend the syntax at that place.") from None
+    return validate(data, model, error, where=str(path))
+
+
+def validate(data: Any, model: type[Model], error: type[EvolveError], *, where: str) -> Model:
+    """Validate `data` against `model`; on failure raise `error` with one line per offending key."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as problem:
+        raise error("\n".join(_explain(where, item, model) for item in problem.errors())) from None
+
+
+def suggest(name: str, choices: Iterable[str]) -> str:
+    """Return " Did you mean 'x'?" for the nearest choice, or an empty text."""
+    near = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.6)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def _explain(where: str, item: Any, model: type[BaseModel]) -> str:
+    key = _key(item["loc"])
+    value = item["input"]
+    if item["type"] == "extra_forbidden":
+        siblings = _siblings(model, item["loc"])
+        allowed = f" Keys known here: {', '.join(siblings)}." if siblings else ""
+        return f"{where}: {key}: unknown key (value {value!r}).{suggest(str(item['loc'][-1]), siblings)}{allowed}"
+    if item["type"] == "missing":
+        return f"{where}: {key}: is missing; add it."
+    message = item["msg"].removeprefix("Value error, ")
+    shown = "" if isinstance(value, dict) else f", got {value!r}"
+    return f"{where}: {key or 'the file'}: {message[0].lower()}{message[1:]}{shown}."
+
+
+def _key(location: tuple[Any, ...]) -> str:
+    """Render a location as `measures[0].bins`, without pydantic's names of union members."""
+    text = ""
+    for part in location:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif part not in {"bool", "int", "float", "str"}:
+            text += f".{part}" if text else str(part)
+    return text
+
+
+def _siblings(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """List the keys known in the table that holds the last part of `location`."""
+    current: Any = model
+    for part in location[:-1]:
+        if isinstance(part, int):
+            continue
+        field = getattr(current, "model_fields", {}).get(part)
+        if field is None:
+            return []
+        current = next(_models_in(field.annotation), None)
+    return list(getattr(current, "model_fields", {}))
+
+
+def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _models_in(argument)

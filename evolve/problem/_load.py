@@ -1,0 +1,217 @@
+"""Find, read and check a problem's folder."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from evolve._data_dirs import data_dir
+from evolve._toml import load_toml, suggest
+from evolve.errors import ProblemError, UsageError
+from evolve.problem._spec import BUILTIN_METRICS, ProblemSpec, Record, Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A snippet that operators may insert: module text and the assignment that uses it."""
+
+    name: str
+    text: str
+    call: str
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A declared problem with its parameters settled and its files read.
+
+    Attributes:
+        folder: Where it was declared.
+        spec: The validated declaration.
+        params: `[params]` with the overrides of this run.
+        seeds: Seed programs: (relative path, text).
+        blocks: Snippets for operators.
+        digest: SHA-256 over the declaration, the scorer, the seeds and the blocks; a run
+            is resumed only with the problem it began with.
+    """
+
+    folder: Path
+    spec: ProblemSpec
+    params: dict[str, Scalar]
+    seeds: tuple[tuple[str, str], ...]
+    blocks: tuple[Block, ...]
+    digest: str
+
+    @property
+    def name(self) -> str:
+        """The problem's short name."""
+        return self.spec.problem.name
+
+    @property
+    def scorer(self) -> Path:
+        """Path of the trusted scorer."""
+        return self.folder / self.spec.scorer
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of the entry's parameters: declared ones, then those of the cases."""
+        declared = self.spec.candidate.arguments
+        names = dict.fromkeys(self.params if declared is None else declared)
+        for case in self.spec.cases:
+            names.update(dict.fromkeys(case))
+        return tuple(names)
+
+    def entry_arguments(self, case: Mapping[str, Scalar]) -> dict[str, Scalar]:
+        """Return the keyword arguments that the entry receives for a case."""
+        declared = self.spec.candidate.arguments
+        names = self.params if declared is None else declared
+        return {name: self.params[name] for name in names} | dict(case)
+
+    @property
+    def cases(self) -> tuple[dict[str, Scalar], ...]:
+        """The cases to evaluate; one without arguments when none is declared."""
+        return self.spec.cases or ({},)
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """Reference values that hold for these parameters."""
+        return tuple(
+            record
+            for record in self.spec.objective.records
+            if all(self.params.get(key) == value for key, value in record.params.items())
+        )
+
+
+def load_problem(name_or_path: str | Path, params: Mapping[str, Scalar] | None = None) -> Problem:
+    """Load a shipped problem by name, or any problem by the path of its folder.
+
+    Args:
+        name_or_path: A name listed by `list_problems`, or a folder that holds `problem.toml`.
+        params: Overrides of `[params]`, of the same types as the defaults.
+
+    Raises:
+        UsageError: no such problem, or no such parameter.
+        ProblemError: the declaration or one of its files is wrong.
+    """
+    folder = _find(name_or_path)
+    path = folder / "problem.toml"
+    spec = load_toml(path, ProblemSpec, ProblemError)
+    digest = hashlib.sha256(_read(path, "problem.toml", path).encode())
+    seeds = []
+    for seed in spec.candidate.seeds:
+        text = _read(folder / seed, "candidate.seeds", path)
+        _check_seed(folder / seed, text, spec.candidate.entry)
+        seeds.append((seed, text))
+    blocks = tuple(_load_block(folder, block.file, block.call, path) for block in spec.blocks)
+    scorer = _read(folder / spec.scorer, "scorer", path)
+    _check_python(folder / spec.scorer, scorer, "score")
+    if spec.draw is not None:
+        _check_python(folder / spec.draw, _read(folder / spec.draw, "draw", path), "draw")
+    for text in (scorer, *(text for _, text in seeds), *(block.text for block in blocks)):
+        digest.update(b"\0" + text.encode())
+    problem = Problem(
+        folder=folder,
+        spec=spec,
+        params=dict(spec.params),
+        seeds=tuple(seeds),
+        blocks=blocks,
+        digest=digest.hexdigest(),
+    )
+    return replace(problem, params=_override(problem, params or {}))
+
+
+def list_problems() -> list[Problem]:
+    """Load every shipped problem, by name."""
+    return [load_problem(path.parent) for path in sorted(data_dir("problems").glob("*/problem.toml"))]
+
+
+def needed_metrics(spec: ProblemSpec) -> set[str]:
+    """Name the metrics that the scorer must deliver."""
+    return ({spec.objective.metric} | {m.metric for m in spec.measures}) - set(BUILTIN_METRICS)
+
+
+def _find(name_or_path: str | Path) -> Path:
+    shipped = data_dir("problems")
+    path = Path(name_or_path)
+    if path.name == "problem.toml":
+        path = path.parent
+    if (path / "problem.toml").is_file():
+        return path.resolve()
+    if (shipped / str(name_or_path) / "problem.toml").is_file():
+        return shipped / str(name_or_path)
+    names = sorted(p.parent.name for p in shipped.glob("*/problem.toml"))
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder without a problem.toml. Give the folder of a declared problem.")
+    raise UsageError(
+        f"problem {str(name_or_path)!r}: no shipped problem has this name and no folder has this path."
+        f"{suggest(str(name_or_path), names)} Shipped: {', '.join(names)}."
+    )
+
+
+def _read(path: Path, key: str, declared_in: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ProblemError(
+            f"{declared_in}: {key}: file {path.name!r} cannot be read at {path} ({error.strerror}). "
+            "Create it, or correct the path, which is relative to the problem's folder."
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ProblemError(f"{path}: must be UTF-8 text: {error}.") from None
+
+
+def _check_python(path: Path, text: str, function: str) -> ast.Module:
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        raise ProblemError(f"{path}, line {error.lineno}: is not valid Python: {error.msg}.") from None
+    functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    if function not in functions:
+        raise ProblemError(
+            f"{path}: must define the function {function!r} at top level; it defines "
+            f"{', '.join(functions) or 'no function'}.{suggest(function, functions)}"
+        )
+    return tree
+
+
+def _check_seed(path: Path, text: str, entry: str) -> None:
+    try:
+        _check_python(path, text, entry)
+    except ProblemError as error:
+        raise ProblemError(f"{error} (The entry is declared as candidate.entry in problem.toml.)") from None
+
+
+def _load_block(folder: Path, file: str, call: str, declared_in: Path) -> Block:
+    path = folder / file
+    text = _read(path, "blocks", declared_in)
+    statement = ast.parse(call).body[0]
+    assert isinstance(statement, ast.Assign)
+    assert isinstance(statement.value, ast.Call)
+    function = statement.value.func
+    if not isinstance(function, ast.Name):
+        raise ProblemError(f"{declared_in}: blocks: call {call!r} must call a function of {file} by its plain name.")
+    tree = _check_python(path, text, function.id)
+    return Block(name=path.stem, text=text, call=call, doc=ast.get_docstring(tree) or "")
+
+
+def _override(problem: Problem, params: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    settled = dict(problem.params)
+    for key, value in params.items():
+        if key not in settled:
+            raise UsageError(
+                f"parameter {key!r}: {problem.name} has no such parameter.{suggest(key, settled)} "
+                f"It has: {', '.join(f'{k}={v}' for k, v in settled.items()) or 'none'}."
+            )
+        default = settled[key]
+        if isinstance(default, float) and type(value) is int:
+            value = float(value)
+        if type(value) is not type(default):
+            raise UsageError(
+                f"parameter {key!r}: must be of type {type(default).__name__} like its default {default!r}, "
+                f"got {value!r}."
+            )
+        settled[key] = value
+    return settled
