@@ -1,0 +1,77 @@
+"""The scorer's process: imports the problem's trusted scorer once, then judges outputs.
+
+It is started as `python -m evolve.sandbox._scorer FD PATH`, with an empty environment. It never
+runs a program: it sees only the encoded data that a program returned.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from evolve.problem._score import Invalid, Score
+from evolve.sandbox import _codec, _wire
+
+
+def main() -> None:
+    """Load the scorer, then serve until the engine hangs up."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    try:
+        score = _load(Path(sys.argv[2]))
+    except Exception:  # noqa: BLE001 - the problem author's module may raise anything
+        control.sendall(_wire.pack({"failed": traceback.format_exc(limit=-4)}))
+        return
+    control.sendall(_wire.pack({"ready": True}))
+    while True:
+        head, body, _ = _wire.receive(control)
+        control.sendall(_wire.pack(*_judge(score, head, body)))
+
+
+def _load(path: Path) -> Callable[..., Score]:
+    spec = importlib.util.spec_from_file_location("problem_scorer", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.score  # type: ignore[no-any-return]
+
+
+def _judge(score: Callable[..., Score], head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+    """Return the reply's head and, when asked for, the encoded artifact."""
+    try:
+        output = _codec.decode(body)
+    except _codec.CodecError as error:
+        return {"verdict": "invalid", "feedback": f"the returned data cannot be read: {error}"}, b""
+    try:
+        result = score(output, head["params"], head["case"])
+        metrics = _checked(result)
+        artifact = _codec.encode(result.artifact) if head["artifact"] else b""
+    except Invalid as verdict:
+        return {"verdict": "invalid", "feedback": str(verdict)}, b""
+    except Exception:  # noqa: BLE001 - anything but Invalid is an error of the problem, reported to its author
+        return {"verdict": "error", "feedback": traceback.format_exc(limit=-6)}, b""
+    return {"verdict": "valid", "metrics": metrics, "feedback": str(result.feedback)}, artifact
+
+
+def _checked(result: Any) -> dict[str, float]:
+    """Return the metrics as floats; raise for what is not a Score of finite numbers."""
+    if not isinstance(result, Score):
+        raise TypeError(f"score() must return evolve.problem.Score or raise Invalid, got {type(result).__name__}")
+    metrics = {str(name): float(value) for name, value in result.metrics.items()}
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            raise ValueError(f"score() returned metric {name!r} = {value}; metrics must be finite")
+    return metrics
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (BrokenPipeError, _wire.Disconnected):
+        sys.exit(0)

@@ -1,0 +1,200 @@
+"""Read a run: the command line, the exporter and the resuming engine look through this."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from evolve.errors import RunError, UsageError
+from evolve.store import _schema as schema
+from evolve.store._open import check_schema, readonly_engine, translated
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A committed program with its evaluation and its parents' ids."""
+
+    program: schema.Program
+    evaluation: schema.EvaluationRow
+    parents: tuple[int, ...]
+
+
+class Reader:
+    """A read-only view of a run, also while it is being written.
+
+    Every call sees all that was committed before it. Any number of readers, from any process; one
+    instance belongs to one thread.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open the run in `folder`.
+
+        Raises:
+            RunError: the folder is no run.
+            StoreError: the schema is of another version.
+        """
+        self.path = folder / "run.db"
+        if not self.path.is_file():
+            raise RunError(f"{folder}: is not a run: it holds no run.db. `evolve runs` lists the runs.")
+        self._engine = readonly_engine(self.path)
+        check_schema(self._engine, self.path)
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._engine.dispose()
+
+    def _session(self) -> Session:
+        return Session(self._engine, expire_on_commit=False)
+
+    def run(self) -> schema.Run:
+        """Return the row that says what this run is."""
+        with translated(self.path), self._session() as session:
+            return session.exec(select(schema.Run)).one()
+
+    def commits(self, after: int = 0, page: int = 500) -> Iterator[Commit]:
+        """Yield the committed programs in order, from the one after `after`; the cursor is the id."""
+        while rows := self._commit_page(after, page):
+            yield from rows
+            after = rows[-1].program.id
+
+    def _commit_page(self, after: int, page: int) -> list[Commit]:
+        joined = (
+            select(schema.Program, schema.EvaluationRow)
+            .join(schema.EvaluationRow, col(schema.EvaluationRow.program) == col(schema.Program.id))
+            .where(col(schema.Program.id) > after)
+            .order_by(col(schema.Program.id))
+            .limit(page)
+        )
+        with translated(self.path), self._session() as session:
+            rows = session.exec(joined).all()
+            if not rows:
+                return []
+            edges = session.exec(
+                select(schema.Parentage)
+                .where(col(schema.Parentage.child).between(rows[0][0].id, rows[-1][0].id))
+                .order_by(col(schema.Parentage.child), col(schema.Parentage.position))
+            ).all()
+        parents: dict[int, list[int]] = {}
+        for edge in edges:
+            parents.setdefault(edge.child, []).append(edge.parent)
+        return [Commit(program, found, tuple(parents.get(program.id, ()))) for program, found in rows]
+
+    def commit(self, program: int) -> Commit:
+        """Return one committed program.
+
+        Raises:
+            UsageError: the run has no such program; names the range that it has.
+        """
+        page = self._commit_page(program - 1, 1)
+        if not page or page[0].program.id != program:
+            raise UsageError(f"program {program}: this run has programs 1 to {self.last_id()}.")
+        return page[0]
+
+    def last_id(self) -> int:
+        """Return the id of the last committed program; 0 when there is none."""
+        with translated(self.path), self._session() as session:
+            return session.exec(select(func.max(schema.Program.id))).one() or 0
+
+    def text(self, program: int) -> str:
+        """Return a program's source text."""
+        query = (
+            select(schema.Source.text)
+            .join(schema.Program, col(schema.Program.source) == col(schema.Source.hash))
+            .where(col(schema.Program.id) == program)
+        )
+        with translated(self.path), self._session() as session:
+            text = session.exec(query).first()
+        if text is None:
+            raise UsageError(f"program {program}: this run has programs 1 to {self.last_id()}.")
+        return text
+
+    def best(self, *, maximize: bool) -> Commit | None:
+        """Return the valid program with the best objective, the earliest among equals."""
+        objective = col(schema.EvaluationRow.objective)
+        query = (
+            select(schema.EvaluationRow.program)
+            .where(schema.EvaluationRow.status == "valid")
+            .order_by(objective.desc() if maximize else objective.asc(), col(schema.EvaluationRow.program))
+            .limit(1)
+        )
+        with translated(self.path), self._session() as session:
+            found = session.exec(query).first()
+        return None if found is None else self.commit(found)
+
+    def statuses(self) -> dict[str, int]:
+        """Count the evaluations by status."""
+        query = select(schema.EvaluationRow.status, func.count()).group_by(schema.EvaluationRow.status)
+        with translated(self.path), self._session() as session:
+            return dict(sorted(session.exec(query).all()))
+
+    def operators(self) -> list[tuple[str, int, int, int]]:
+        """Return (operator, proposals, valid ones, insertions that changed an archive) by name."""
+        valid = func.sum(col(schema.EvaluationRow.status) == "valid")
+        kept = select(col(schema.ArchiveEvent.program)).where(schema.ArchiveEvent.status > 0)
+        improved = func.sum(col(schema.Program.id).in_(kept))
+        query = (
+            select(schema.Program.operator, func.count(), valid, improved)
+            .join(schema.EvaluationRow, col(schema.EvaluationRow.program) == col(schema.Program.id))
+            .group_by(schema.Program.operator)
+            .order_by(schema.Program.operator)
+        )
+        with translated(self.path), self._session() as session:
+            return [(name, total, int(v or 0), int(i or 0)) for name, total, v, i in session.exec(query).all()]
+
+    def stage_results(self, *, after: int = 0, ticket: int | None = None) -> Sequence[schema.StageResultRow]:
+        """Return stage results of the tickets after `after`, or of one ticket."""
+        query = select(schema.StageResultRow).order_by(col(schema.StageResultRow.id))
+        if ticket is None:
+            query = query.where(schema.StageResultRow.ticket > after)
+        else:
+            query = query.where(schema.StageResultRow.ticket == ticket)
+        with translated(self.path), self._session() as session:
+            return session.exec(query).all()
+
+    def archive_events(self, *, program: int | None = None) -> Sequence[schema.ArchiveEvent]:
+        """Return the archives' answers in order, of one program or of all."""
+        query = select(schema.ArchiveEvent).order_by(col(schema.ArchiveEvent.id))
+        if program is not None:
+            query = query.where(schema.ArchiveEvent.program == program)
+        with translated(self.path), self._session() as session:
+            return session.exec(query).all()
+
+    def migrations(self) -> Sequence[schema.MigrationRow]:
+        """Return the migrations in order."""
+        with translated(self.path), self._session() as session:
+            return session.exec(select(schema.MigrationRow).order_by(col(schema.MigrationRow.id))).all()
+
+    def events(self, *, after: int = 0, kind: str | None = None) -> Sequence[schema.Event]:
+        """Return the events after a cursor, of one kind or of all."""
+        query = select(schema.Event).where(col(schema.Event.id) > after).order_by(col(schema.Event.id))
+        if kind is not None:
+            query = query.where(schema.Event.kind == kind)
+        with translated(self.path), self._session() as session:
+            return session.exec(query).all()
+
+    def digest(self) -> str:
+        """Hash what must be equal between two runs of the same seed.
+
+        Covers every program with its text, parents, operator, island, generator and the commit it
+        saw, every status, objective, measure and metric to the last bit, and every answer of the
+        archives. Times, feedback texts and prints are left out.
+        """
+        total = hashlib.sha256()
+        for commit in self.commits():
+            p, e = commit.program, commit.evaluation
+            row = (p.id, p.source, p.operator, p.island, p.seed, p.saw, p.change, commit.parents)
+            found = (e.status, e.objective, e.measures, sorted(e.metrics.items()), e.duplicate_of)
+            total.update(json.dumps((row, found)).encode())
+        for a in self.archive_events():
+            total.update(json.dumps((a.ticket, a.program, a.island, a.cell, a.status, a.gain)).encode())
+        for m in self.migrations():
+            total.update(json.dumps((m.ticket, m.program, m.source, m.target, m.cell, m.status, m.gain)).encode())
+        return total.hexdigest()

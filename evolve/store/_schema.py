@@ -1,0 +1,167 @@
+"""The tables of `run.db`: one file a run, everything that happened in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import JSON, Column, LargeBinary
+from sqlmodel import Field, SQLModel
+
+SCHEMA_VERSION = 1
+"""Written to the file's `user_version`; a reader refuses any other."""
+
+
+class Run(SQLModel, table=True):
+    """The one row that says what this run is."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    problem: str
+    problem_digest: str
+    """SHA-256 of the declaration, its scorer, seeds and blocks."""
+    seed: int
+    config: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    version: str
+    """Version of the package that began the run."""
+    created_at: str
+    """UTC, ISO 8601."""
+
+
+class Source(SQLModel, table=True):
+    """A program's text, stored once by content."""
+
+    hash: str = Field(primary_key=True)
+    """SHA-256 of the UTF-8 text, in hex."""
+    text: str
+
+
+class Program(SQLModel, table=True):
+    """A proposed program; never changed after its commit."""
+
+    id: int = Field(primary_key=True)
+    """The ticket that proposed it: 1, 2, 3 ... in commit order."""
+    source: str = Field(foreign_key="source.hash")
+    code_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    """Hash of the normalised syntax tree; equal for programs that differ in layout only."""
+    island: int | None
+    """Index of the island that it was made for; null for seeds, which enter all islands."""
+    operator: str
+    change: str
+    """One line that says what the operator did."""
+    model: str | None = None
+    seed: int
+    """Seed of the ticket's generator: `numpy.random.default_rng(seed)` repeats its choices."""
+    saw: int
+    """The last commit that the archive held when the parents were selected."""
+    at_s: float
+    """Run time at the commit in seconds, summed over all sessions."""
+
+
+class Parentage(SQLModel, table=True):
+    """One edge of the lineage."""
+
+    child: int = Field(primary_key=True, foreign_key="program.id")
+    position: int = Field(primary_key=True)
+    """0 is the program that was changed, further ones gave parts."""
+    parent: int = Field(foreign_key="program.id", index=True)
+
+
+class EvaluationRow(SQLModel, table=True):
+    """What the pipeline found about a program."""
+
+    __tablename__ = "evaluation"
+
+    program: int = Field(primary_key=True, foreign_key="program.id")
+    status: str = Field(index=True)
+    objective: float | None
+    """In the problem's own direction; null unless valid."""
+    measures: list[float] | None = Field(sa_column=Column(JSON))
+    metrics: dict[str, float] = Field(sa_column=Column(JSON, nullable=False))
+    feedback: str
+    duplicate_of: int | None
+    """The earlier program with the same code, whose evaluation this one repeats."""
+    wall_s: float
+
+
+class StageResultRow(SQLModel, table=True):
+    """One stage of one evaluation; written as soon as it is known, before its commit."""
+
+    __tablename__ = "stage_result"
+
+    id: int | None = Field(default=None, primary_key=True)
+    ticket: int = Field(index=True)
+    stage: str
+    key: str
+    """Hash of stage version, code, inputs and parameters: what the result depends on."""
+    status: str
+    metrics: dict[str, float] = Field(sa_column=Column(JSON, nullable=False))
+    feedback: str
+    printed: str
+    """The beginning of what the program printed."""
+    wall_s: float
+    cpu_s: float
+    layers: str
+    """Sandbox layers in force, separated by spaces."""
+
+
+class ArchiveEvent(SQLModel, table=True):
+    """The answer of an archive to an insertion."""
+
+    __tablename__ = "archive_event"
+
+    id: int | None = Field(default=None, primary_key=True)
+    ticket: int = Field(index=True)
+    """The commit at which it happened."""
+    program: int = Field(index=True)
+    island: int
+    cell: int
+    status: int
+    """0 rejected, 1 improved, 2 new cell."""
+    gain: float
+
+
+class MigrationRow(SQLModel, table=True):
+    """An elite copied from one island to another."""
+
+    __tablename__ = "migration"
+
+    id: int | None = Field(default=None, primary_key=True)
+    ticket: int
+    """The commit after which it happened."""
+    program: int
+    source: int
+    target: int
+    cell: int
+    status: int
+    gain: float
+
+
+class ModelCall(SQLModel, table=True):
+    """A request to a model and its reply, stored before the reply is parsed."""
+
+    __tablename__ = "model_call"
+
+    id: int | None = Field(default=None, primary_key=True)
+    ticket: int = Field(index=True)
+    attempt: int
+    model: str
+    request: str
+    reply: str
+    error: str
+    prompt_tokens: int
+    reply_tokens: int
+    usd: float
+    latency_s: float
+
+
+class Event(SQLModel, table=True):
+    """Something that happened; append-only, read by cursor on `id`."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    ticket: int | None
+    """The last commit before it."""
+    kind: str
+    at: str
+    """UTC, ISO 8601."""
+    at_s: float
+    """Run time in seconds."""
+    data: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
