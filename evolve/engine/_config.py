@@ -1,0 +1,79 @@
+"""The resolved configuration of a run, as written to `config.toml` in its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field
+
+from evolve._toml import load_toml
+from evolve.errors import RunError, StoreError
+from evolve.islands import Preset
+from evolve.problem import Scalar
+
+DEFAULT_MAX_EVALS = 500
+
+
+class Settings(BaseModel):
+    """A table of the configuration: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Budget(Settings):
+    """When a run ends; whichever comes first. With nothing set, 500 evaluations."""
+
+    max_evals: int | None = Field(default=None, ge=1)
+    """Evaluations, seeds included; duplicates cost none."""
+    max_seconds: float | None = Field(default=None, gt=0)
+    """Wall-clock seconds, summed over all sessions of the run."""
+    target: float | None = None
+    """Objective value that is good enough."""
+    stagnation: int | None = Field(default=None, ge=1)
+    """Evaluations without a new best."""
+
+    def or_default(self) -> Budget:
+        """Return this budget, or the default one when nothing is limited."""
+        if self.model_dump(exclude_none=True):
+            return self
+        return Budget(max_evals=DEFAULT_MAX_EVALS)
+
+
+class RunConfig(Settings):
+    """Everything that decides what a run does.
+
+    Two runs of equal configurations, on one version of the code, give the same programs, scores and
+    archives; `workers` and the time budget are the only values that may differ.
+    """
+
+    problem: str
+    """Name of a shipped problem, or the path of a problem's folder."""
+    params: dict[str, Scalar] = Field(default_factory=dict)
+    """Overrides of the problem's parameters."""
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    """Seed of the whole run."""
+    workers: int = Field(default=2, ge=1, le=1024)
+    """Programs evaluated at once."""
+    window: int = Field(default=8, ge=1, le=100_000)
+    """Tickets in flight: ticket t selects its parents from the archive as it stood after commit t - window."""
+    islands: Preset
+    """The archipelago."""
+    budget: Budget = Field(default_factory=Budget)
+    """When to stop."""
+
+    def save(self, folder: Path) -> None:
+        """Write `config.toml` into the run's folder; raises StoreError."""
+        path = folder / "config.toml"
+        try:
+            path.write_bytes(tomli_w.dumps(self.model_dump(mode="json", exclude_none=True)).encode())
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be written ({error.strerror}). Free space or choose another --runs folder.") from None
+
+    @classmethod
+    def load(cls, folder: Path) -> RunConfig:
+        """Read `config.toml`; raises RunError when the folder is no run or the file does not fit."""
+        path = folder / "config.toml"
+        if not path.is_file():
+            raise RunError(f"{folder}: is not a run: it holds no config.toml. `evolve runs` lists the runs.")
+        return load_toml(path, cls, RunError)

@@ -1,0 +1,72 @@
+"""Tickets: one numbered turn of the loop each, with a random generator of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from evolve.operators import Context, Operator
+from evolve.pipeline import Evaluation
+
+
+def ticket_seed(run_seed: int, ticket: int) -> int:
+    """Return the seed of a ticket's generator; stored with the program, it alone repeats its choices.
+
+    Spawned with numpy's SeedSequence, so that tickets are independent of each other and of the number of
+    workers. In 0 .. 2**63 - 1, to fit SQLite's integers.
+    """
+    low, high = np.random.SeedSequence(run_seed, spawn_key=(ticket,)).generate_state(2)
+    return (int(high) << 32 | int(low)) >> 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A turn whose parents are chosen and that waits for its proposal and evaluation.
+
+    Attributes:
+        id: 1, 2, 3 ...; also the id of the program it makes.
+        island: Island that it works for; None for a seed program.
+        operator: Name for the record: the operator's, or "seed".
+        seed: Seed of its generator.
+        saw: Last commit in the archive when the parents were selected.
+        proposer: The operator; None for a seed.
+        context: What the operator looks at; None for a seed.
+        text: The seed program's text.
+        change: What to record about a seed.
+    """
+
+    id: int
+    island: int | None
+    operator: str
+    seed: int
+    saw: int
+    proposer: Operator | None = None
+    context: Context | None = None
+    text: str = ""
+    change: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a ticket; exactly one of `evaluation`, `duplicate_of` and a refusal's text is set.
+
+    Attributes:
+        ticket: The turn.
+        text: The proposed program; empty when the operator proposed nothing.
+        code_hash: Hash of its normalised syntax tree.
+        parents: Ids of the programs it was made from.
+        change: What the operator did.
+        evaluation: What the pipeline found; None for a duplicate.
+        duplicate_of: An earlier ticket with the same code.
+        refusal: Why there is no program to evaluate.
+    """
+
+    ticket: Ticket
+    text: str
+    code_hash: bytes
+    parents: tuple[int, ...]
+    change: str
+    evaluation: Evaluation | None = None
+    duplicate_of: int | None = None
+    refusal: str = ""

@@ -1,0 +1,180 @@
+"""Presets: archipelagos declared in `islands/*.toml`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from evolve._data_dirs import data_dir
+from evolve._toml import load_toml, suggest
+from evolve.errors import UsageError
+from evolve.islands._bandit import resolve_bandit
+from evolve.islands._resolve import hint
+from evolve.islands._selection import resolve_selection
+from evolve.islands._topology import TOPOLOGIES
+
+MAX_ISLANDS = 1024
+
+
+class Table(BaseModel):
+    """A TOML table: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ArchipelagoInfo(Table):
+    """`[archipelago]`: what the preset is for."""
+
+    title: str = Field(min_length=1)
+    """One line for listings."""
+
+
+class MigrationSpec(Table):
+    """`[migration]`: how elites travel between islands."""
+
+    topology: str = "ring"
+    """Which islands an island sends to: "ring" is the next one, the last sends to the first."""
+    interval: int = Field(default=40, ge=1)
+    """Commits of the whole archipelago between two migrations."""
+    count: int = Field(default=2, ge=1)
+    """Elites copied along every connection each time."""
+    policy: Literal["top", "random"] = "top"
+    """Send the fittest elites, or elites drawn uniformly."""
+
+    @field_validator("topology")
+    @classmethod
+    def _known_topology(cls, value: str) -> str:
+        if value not in TOPOLOGIES:
+            raise ValueError(f"must be one of {', '.join(TOPOLOGIES)}{hint(value, TOPOLOGIES)}")
+        return value
+
+
+class IslandSpec(Table):
+    """`[[island]]`: one island, or several alike."""
+
+    copies: int = Field(default=1, ge=1, le=MAX_ISLANDS)
+    """Number of islands made from this table."""
+    selection: dict[str, Any] = Field(default_factory=lambda: {"kind": "uniform"})
+    """Parent selection: `kind` and its options."""
+    operators: dict[str, float] = Field(default_factory=dict)
+    """Weights of the operators in use; omitted: all that the run offers, with equal weights."""
+    bandit: dict[str, Any] = Field(default_factory=lambda: {"kind": "thompson"})
+    """How the operator mix learns: `kind` and its options."""
+
+    @field_validator("selection", "bandit", mode="before")
+    @classmethod
+    def _is_table(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValueError('must be a table such as { kind = "..." }')
+        return value
+
+    @field_validator("selection")
+    @classmethod
+    def _selection_resolves(cls, value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            resolve_selection(value)
+        except UsageError as problem:
+            raise ValueError(_reason(problem)) from None
+        return value
+
+    @field_validator("bandit")
+    @classmethod
+    def _bandit_resolves(cls, value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            resolve_bandit(value, {"any": 1.0})
+        except UsageError as problem:
+            raise ValueError(_reason(problem)) from None
+        return value
+
+    @field_validator("operators")
+    @classmethod
+    def _weights_in_range(cls, value: dict[str, float]) -> dict[str, float]:
+        for name, weight in value.items():
+            if not 1e-6 <= weight <= 1e6:
+                raise ValueError(
+                    f"weight of {name!r} must be from 1e-06 to 1e+06, got {weight:g}; "
+                    "to bar an operator, leave it out"
+                )
+        return value
+
+    def weights(self, operator_names: Sequence[str]) -> dict[str, float]:
+        """Return the weight of every operator in use.
+
+        Args:
+            operator_names: All operators that the run offers.
+
+        Raises:
+            UsageError: a weight is given for an operator that the run does not offer, or it offers none.
+        """
+        for name in self.operators:
+            if name not in operator_names:
+                raise UsageError(
+                    f"island.operators: {name!r} must be one of the run's operators "
+                    f"({', '.join(operator_names)}).{suggest(name, operator_names)}"
+                )
+        weights = self.operators or dict.fromkeys(operator_names, 1.0)
+        if not weights:
+            raise UsageError(
+                "an island must have at least one operator, got none. Offer operators to the run."
+            )
+        # In the run's order, so that the order of keys in a file changes nothing.
+        return {name: weights[name] for name in operator_names if name in weights}
+
+
+class Preset(Table):
+    """The whole of a preset file. Tickets are dealt to the islands in turn."""
+
+    archipelago: ArchipelagoInfo
+    migration: MigrationSpec | None = None
+    """Omitted: islands never exchange elites."""
+    island: tuple[IslandSpec, ...]
+
+    @field_validator("island")
+    @classmethod
+    def _some_but_not_too_many(cls, value: tuple[IslandSpec, ...]) -> tuple[IslandSpec, ...]:
+        # Not `min_length`: that counts only the valid items, and so would complain about a mistake in one.
+        if not value:
+            raise ValueError("must be at least one [[island]]")
+        total = sum(spec.copies for spec in value)
+        if total > MAX_ISLANDS:
+            raise ValueError(f"the copies add up to {total} islands; at most {MAX_ISLANDS} are allowed")
+        return value
+
+    @property
+    def islands(self) -> tuple[IslandSpec, ...]:
+        """One entry per island: the tables in order, each as often as its `copies` say."""
+        return tuple(spec for spec in self.island for _ in range(spec.copies))
+
+
+def list_presets() -> list[str]:
+    """Return the names of the shipped presets, sorted."""
+    return sorted(path.stem for path in data_dir("islands").glob("*.toml"))
+
+
+def load_preset(name_or_path: str | Path) -> Preset:
+    """Load a shipped preset by name, or any preset by path.
+
+    Args:
+        name_or_path: Such as "ring4"; text that ends in ".toml" or contains a "/" is a path.
+
+    Raises:
+        UsageError: no such preset, or the file does not fit; the text names key, value and fix.
+    """
+    text = str(name_or_path)
+    if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text:
+        return load_toml(Path(name_or_path), Preset, UsageError)
+    known = list_presets()
+    if text not in known:
+        raise UsageError(
+            f"islands: preset must be one of {', '.join(known)}, got {text!r}.{suggest(text, known)} "
+            "A preset of your own is given by the path of its .toml file."
+        )
+    return load_toml(data_dir("islands") / f"{text}.toml", Preset, UsageError)
+
+
+def _reason(problem: UsageError) -> str:
+    """Return the message without its first word, which the key already says, and its full stop."""
+    return str(problem).split(": ", 1)[1].removesuffix(".")
