@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, case, func
 from sqlmodel import Session, col, select
 
 from evolve.errors import RunError, UsageError
@@ -137,9 +137,9 @@ class Reader:
 
     def operators(self) -> list[tuple[str, int, int, int]]:
         """Return (operator, proposals, valid ones, insertions that changed an archive) by name."""
-        valid = func.sum(col(schema.EvaluationRow.status) == "valid")
+        valid = _count_if(col(schema.EvaluationRow.status) == "valid")
         kept = select(col(schema.ArchiveEvent.program)).where(schema.ArchiveEvent.status > 0)
-        improved = func.sum(col(schema.Program.id).in_(kept))
+        improved = _count_if(col(schema.Program.id).in_(kept))
         query = (
             select(schema.Program.operator, func.count(), valid, improved)
             .join(schema.EvaluationRow, col(schema.EvaluationRow.program) == col(schema.Program.id))
@@ -147,7 +147,7 @@ class Reader:
             .order_by(schema.Program.operator)
         )
         with translated(self.path), self._session() as session:
-            return [(name, total, int(v or 0), int(i or 0)) for name, total, v, i in session.exec(query).all()]
+            return [tuple(row) for row in session.exec(query).all()]
 
     def stage_results(self, *, after: int = 0, ticket: int | None = None) -> Sequence[schema.StageResultRow]:
         """Return stage results of the tickets after `after`, or of one ticket."""
@@ -198,3 +198,7 @@ class Reader:
         for m in self.migrations():
             total.update(json.dumps((m.ticket, m.program, m.source, m.target, m.cell, m.status, m.gain)).encode())
         return total.hexdigest()
+
+
+def _count_if(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.sum(case((condition, 1), else_=0))

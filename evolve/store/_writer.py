@@ -101,6 +101,8 @@ class Writer:
         Raises:
             StoreError: it could not be written; nothing of it was.
         """
+        if not any(getattr(batch, name) for name in ("sources", *_INSERTS)):
+            return
         with translated(self._path), self._connection.begin():
             if batch.sources:
                 self._connection.execute(_INSERT_ONCE, batch.sources)

@@ -1,0 +1,140 @@
+"""How a run is shown while it goes on: live panel, plain lines, or JSON lines."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from evolve.cli._text import duration, number
+from evolve.engine import Progress, Source
+
+_LIVE_PERIOD_S = 0.25
+_PLAIN_PERIOD_S = 5.0
+
+
+class PollingDisplay:
+    """Polls the engine at a fixed pace, on the engine's own loop, so that a snapshot is consistent."""
+
+    period_s = _PLAIN_PERIOD_S
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._task: asyncio.Task[None] | None = None
+        self._source: Source | None = None
+
+    def started(self, source: Source) -> None:
+        """See `evolve.engine.Display`."""
+        self._source = source
+        self._task = asyncio.get_running_loop().create_task(self._poll(source))
+
+    def stopped(self) -> None:
+        """See `evolve.engine.Display`."""
+        if self._task is not None:
+            self._task.cancel()
+        if self._source is not None:
+            self.show(self._source.progress())
+
+    def message(self, text: str) -> None:
+        """See `evolve.engine.Display`."""
+        self.console.print(text, style="yellow", markup=False)
+
+    async def _poll(self, source: Source) -> None:
+        while True:
+            await asyncio.sleep(self.period_s)
+            self.show(source.progress())
+
+    def show(self, progress: Progress) -> None:
+        """Show a snapshot."""
+        raise NotImplementedError
+
+
+class LiveDisplay(PollingDisplay):
+    """A panel that redraws itself in place."""
+
+    period_s = _LIVE_PERIOD_S
+
+    def __init__(self, console: Console, metric: str) -> None:
+        super().__init__(console)
+        self._metric = metric
+        self._live = Live(console=console, auto_refresh=False, transient=False)
+
+    def started(self, source: Source) -> None:
+        """See `evolve.engine.Display`."""
+        self._live.start()
+        super().started(source)
+
+    def stopped(self) -> None:
+        """See `evolve.engine.Display`."""
+        super().stopped()
+        self._live.stop()
+
+    def show(self, progress: Progress) -> None:
+        """See `PollingDisplay.show`."""
+        self._live.update(Group(*self._lines(progress)), refresh=True)
+
+    def _lines(self, p: Progress) -> list[Table | Text]:
+        best = Text("best ", style="dim")
+        best.append(f"{self._metric} = {number(p.best[1])}" if p.best else "none yet", style="bold green")
+        if p.best:
+            best.append(f"  (program {p.best[0]}, {p.since_best} evaluations ago)", style="dim")
+        bar = Table.grid(padding=(0, 1))
+        share = p.done or 0.0
+        bar.add_row(
+            ProgressBar(total=1.0, completed=share, width=30),
+            f"{share:4.0%}" if p.done is not None else "no limit",
+            Text(f"{duration(p.elapsed_s)} gone, {duration(p.left_s)} to go", style="dim"),
+        )
+        return [bar, best, Text(_counts(p)), Text(_coverage(p), style="dim")]
+
+
+class PlainDisplay(PollingDisplay):
+    """One line now and then, for logs and pipes."""
+
+    def show(self, progress: Progress) -> None:
+        """See `PollingDisplay.show`."""
+        p = progress
+        best = f"best {number(p.best[1])} (program {p.best[0]})" if p.best else "no valid program yet"
+        self.console.print(
+            f"{duration(p.elapsed_s)}: {_counts(p)}; {best}; {_coverage(p)}; {duration(p.left_s)} to go",
+            soft_wrap=True,
+            markup=False,
+        )
+
+
+class JsonDisplay(PollingDisplay):
+    """One JSON object a line on standard output."""
+
+    def show(self, progress: Progress) -> None:
+        """See `PollingDisplay.show`."""
+        emit({"event": "progress", **dataclasses.asdict(progress)})
+
+    def message(self, text: str) -> None:
+        """See `evolve.engine.Display`."""
+        emit({"event": "message", "text": text})
+
+
+def emit(data: object) -> None:
+    """Write one JSON line to standard output."""
+    import sys
+
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.write(json.dumps(data, default=str) + "\n")
+        sys.stdout.flush()
+
+
+def _counts(p: Progress) -> str:
+    kinds = ", ".join(f"{count} {status}" for status, count in sorted(p.statuses.items()))
+    return f"{p.evaluations} evaluations, {p.rate:.1f}/s ({kinds or 'none yet'})"
+
+
+def _coverage(p: Progress) -> str:
+    shares = ", ".join(f"{share:.1%}" for share in p.coverage)
+    return f"archive coverage {shares}"

@@ -1,0 +1,61 @@
+"""Options that several commands share, and the conversion of their values."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evolve.errors import UsageError
+from evolve.problem import Problem, Scalar
+
+RUN_HELP = "Path, name or part of the name of a run; `last` is the newest."
+
+RunName = Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP, show_default=False)]
+Runs = Annotated[Path, typer.Option("--runs", help="Folder that holds the runs.", envvar="EVOLVE_RUNS")]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON to standard output, for scripts.")]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", "-w", min=1, max=1024, help="Programs evaluated at once; changes speed, not results.  [default: number of cores]", show_default=False),
+]
+MaxEvals = Annotated[int | None, typer.Option("--max-evals", min=1, help="Stop after this many evaluations.")]
+MaxSeconds = Annotated[float | None, typer.Option("--max-seconds", min=0.001, help="Stop after this run time.")]
+Target = Annotated[float | None, typer.Option("--target", help="Stop when the objective is at least this good.")]
+Stagnation = Annotated[
+    int | None, typer.Option("--stagnation", min=1, help="Stop after this many evaluations without a new best.")
+]
+
+
+def default_workers() -> int:
+    """Return the number of cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def parse_params(texts: list[str], problem: Problem) -> dict[str, Scalar]:
+    """Turn `name=value` texts into parameters of the declared types.
+
+    Raises:
+        UsageError: not of that form, or not of the parameter's type; unknown names are left to the problem.
+    """
+    params: dict[str, Scalar] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsageError(f"--param {text!r}: must have the form name=value, such as n=32.")
+        params[name] = _convert(name, value, problem.params.get(name))
+    return params
+
+
+def _convert(name: str, value: str, default: Scalar | None) -> Scalar:
+    try:
+        if isinstance(default, bool):
+            return {"true": True, "false": False}[value.lower()]
+        if isinstance(default, (int, float)):
+            return type(default)(value)
+    except (ValueError, KeyError):
+        kind = type(default).__name__
+        raise UsageError(f"--param {name}={value}: must be of type {kind} like its default {default!r}.") from None
+    return value

@@ -1,0 +1,70 @@
+"""Find runs by name, and say what state they are in."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from evolve._toml import suggest
+from evolve.errors import UsageError
+from evolve.store import Reader
+
+
+def run_folders(runs: Path) -> list[Path]:
+    """Return the folders of all runs, oldest first."""
+    found = [path.parent for path in runs.glob("*/run.db")]
+    return sorted(found, key=lambda folder: ((folder / "config.toml").stat().st_ctime_ns if (folder / "config.toml").exists() else 0, folder.name))
+
+
+def find_run(name: str, runs: Path) -> Path:
+    """Resolve a run given by path, by name, by an unambiguous part of its name, or as "last".
+
+    Raises:
+        UsageError: none or several fit; names them.
+    """
+    path = Path(name)
+    if (path / "run.db").is_file():
+        return path
+    folders = run_folders(runs)
+    if name == "last" and folders:
+        return folders[-1]
+    exact = [folder for folder in folders if folder.name == name]
+    fits = exact or [folder for folder in folders if name in folder.name]
+    if len(fits) == 1:
+        return fits[0]
+    if len(fits) > 1:
+        names = ", ".join(folder.name for folder in fits[:8])
+        raise UsageError(f"run {name!r}: fits {len(fits)} runs in {runs}/: {names}. Give more of the name.")
+    if path.is_dir():
+        raise UsageError(f"{path}: is not a run: it holds no run.db. `evolve runs` lists the runs in {runs}/.")
+    known = [folder.name for folder in folders]
+    raise UsageError(
+        f"run {name!r}: there is no such folder and no such run in {runs}/.{suggest(name, known)} "
+        + (f"Latest: {known[-1]}." if known else "There are none yet; begin one with `evolve run PROBLEM`.")
+    )
+
+
+def in_progress(folder: Path) -> bool:
+    """Tell whether an engine holds the run's lock."""
+    try:
+        lock = os.open(folder / "run.lock", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def state_of(folder: Path, reader: Reader) -> str:
+    """Say in one word or two how a run stands."""
+    if in_progress(folder):
+        return "running"
+    marks = [event for event in reader.events() if event.kind in ("started", "resumed", "stopped")]
+    if marks and marks[-1].kind == "stopped":
+        return str(marks[-1].data["reason"])
+    return "broken off"

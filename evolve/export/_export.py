@@ -1,0 +1,175 @@
+"""Take a program home: a module that runs alone, its score, provenance, lineage and picture."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import evolve
+from evolve.engine import RunConfig
+from evolve.errors import ProblemError, RunError, StoreError
+from evolve.export._evaluate import artifact_of, evaluate_fresh
+from evolve.export._picture import draw_pictures
+from evolve.pipeline import Evaluation
+from evolve.problem import Problem, load_problem
+from evolve.store import Commit, Reader
+
+FORMAT = 1
+"""Version of `result.json`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export wrote.
+
+    Attributes:
+        folder: Where everything is.
+        program: The module.
+        pictures: Pictures, possibly none.
+        objective: The objective value, as measured again by the export.
+        note: What could not be done, for the user; empty when all went well.
+    """
+
+    folder: Path
+    program: Path
+    pictures: list[Path]
+    objective: float
+    note: str
+
+
+async def export(run: Path, out: Path | None = None, program: int | None = None) -> Exported:
+    """Evaluate a program of a run afresh and write it with all that is known about it.
+
+    Args:
+        run: The run's folder.
+        out: Folder to write into; `best/` (or `program-N/`) in the run's folder when omitted.
+        program: Which program; the best one when omitted.
+
+    Raises:
+        RunError: no such run, nothing valid in it, or the program scores differently now.
+        ProblemError: the problem has changed or its drawing module fails.
+        StoreError: the folder cannot be written.
+    """
+    config = RunConfig.load(run)
+    problem = load_problem(config.problem, config.params)
+    with Reader(run) as reader:
+        row = reader.run()
+        commit = _chosen(reader, problem, run, program)
+        text = reader.text(commit.program.id)
+        lineage = _lineage(reader, commit)
+        evaluations = sum(reader.statuses().values())
+    if row.problem_digest != problem.digest:
+        raise ProblemError(f"{problem.folder}: has changed since the run {run.name}. Restore its files to export from that run.")
+    module = _module_text(problem, text, commit, run.name)
+    again = await evaluate_fresh(problem, module)
+    _check_same(commit, again)
+    folder = out or run / ("best" if program is None else f"program-{program}")
+    result = {
+        "format": FORMAT,
+        "problem": {"name": problem.name, "params": problem.params, "digest": problem.digest, "path": config.problem},
+        "objective": {"metric": problem.spec.objective.metric, "direction": problem.spec.objective.direction, "value": again.objective},
+        "metrics": again.metrics,
+        "feedback": again.feedback,
+        "references": [record.model_dump(mode="json") for record in problem.records],
+        "program": {
+            "file": "program.py",
+            "sha256": hashlib.sha256(module.encode()).hexdigest(),
+            "id": commit.program.id,
+            "operator": commit.program.operator,
+            "change": commit.program.change,
+            "seed": commit.program.seed,
+        },
+        "run": {"id": run.name, "seed": row.seed, "programs": evaluations, "version": row.version, "began": row.created_at},
+        "sandbox": sorted({layer for stage in again.stages.values() for layer in stage.layers}),
+        "lineage": lineage,
+        "exported": {"version": evolve.__version__, "at": datetime.now(UTC).isoformat()},
+    }
+    pictures, note = _write(problem, folder, module, result, artifact_of(again))
+    assert again.objective is not None
+    return Exported(folder, folder / "program.py", pictures, again.objective, note)
+
+
+def _chosen(reader: Reader, problem: Problem, run: Path, program: int | None) -> Commit:
+    if program is None:
+        commit = reader.best(maximize=problem.spec.objective.direction == "maximize")
+        if commit is None:
+            raise RunError(f"{run}: holds no valid program yet. Resume it, or wait until it finds one.")
+        return commit
+    commit = reader.commit(program)
+    if commit.evaluation.status != "valid":
+        raise RunError(
+            f"program {program} of {run}: is {commit.evaluation.status}, only valid programs are exported: "
+            f"{commit.evaluation.feedback.splitlines()[0] if commit.evaluation.feedback else 'no feedback'}"
+        )
+    return commit
+
+
+def _lineage(reader: Reader, commit: Commit) -> list[dict[str, Any]]:
+    """List the ancestors along the main parents, oldest first, the program itself last."""
+    chain: list[dict[str, Any]] = []
+    current: Commit | None = commit
+    while current is not None:
+        chain.append(
+            {
+                "id": current.program.id,
+                "parents": list(current.parents),
+                "operator": current.program.operator,
+                "change": current.program.change,
+                "objective": current.evaluation.objective,
+            }
+        )
+        current = reader.commit(current.parents[0]) if current.parents else None
+    return chain[::-1]
+
+
+def _check_same(commit: Commit, again: Evaluation) -> None:
+    before = commit.evaluation.objective
+    if again.objective != before:
+        found = again.objective if again.status == "valid" else f"{again.status}: {again.feedback}"
+        raise RunError(
+            f"program {commit.program.id}: scored {before!r} during the run and {found!r} when evaluated again, so it is "
+            "not exported. It depends on time, chance or the machine; export another one by its id."
+        )
+
+
+def _module_text(problem: Problem, text: str, commit: Commit, run: str) -> str:
+    """Return the program with a note on where it comes from, and a main part."""
+    arguments = ", ".join(f"{k}={v!r}" for k, v in problem.entry_arguments(problem.cases[0]).items())
+    objective = problem.spec.objective
+    return (
+        f"# {problem.spec.problem.title}: {objective.metric} = {commit.evaluation.objective!r}\n"
+        f"# Found by Evolve {evolve.__version__} in run {run}, program {commit.program.id}; see result.json.\n"
+        f"{text.rstrip()}\n\n\n"
+        'if __name__ == "__main__":\n'
+        "    import pprint\n\n"
+        f"    pprint.pprint({problem.spec.candidate.entry}({arguments}))\n"
+    )
+
+
+def _write(
+    problem: Problem, folder: Path, module: str, result: dict[str, Any], artifact: Any
+) -> tuple[list[Path], str]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "program.py").write_text(module, encoding="utf-8")
+        if artifact is not None:
+            (folder / "solution.json").write_text(json.dumps(_plain(artifact), indent=1) + "\n")
+        pictures, note = draw_pictures(problem, artifact, folder)
+        result["pictures"] = [picture.name for picture in pictures]
+        (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be written ({error.strerror}). Choose another folder with --out.") from None
+    return pictures, note
+
+
+def _plain(value: Any) -> Any:
+    """Turn arrays into lists; floats keep every bit in JSON's shortest form."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value.tolist() if hasattr(value, "tolist") else value

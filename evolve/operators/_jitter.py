@@ -1,0 +1,97 @@
+"""Change one or a few numbers, on three scales that a bandit can choose between."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+import numpy as np
+
+from evolve.operators._base import Context
+from evolve.operators._numbers import (
+    COARSE,
+    FINE,
+    MIDDLE,
+    Literal,
+    Number,
+    Scale,
+    free_numbers,
+    literals,
+    redraw,
+    write_number,
+)
+from evolve.operators._program import BuiltinOperator, Change, Program
+from evolve.operators._random import chance, pick, weighted
+from evolve.operators._source import Edit
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """A numeric default that a call in the entry could override: as good as a literal there."""
+
+    node: ast.Call
+    value: Number
+    label: str
+    owner: str
+
+
+Place = Literal | Default
+
+
+def jitter_operators() -> list[BuiltinOperator]:
+    """Return one operator for each scale."""
+    return [
+        BuiltinOperator("jitter_fine", lambda program, context: jitter(program, context, FINE)),
+        BuiltinOperator("jitter", lambda program, context: jitter(program, context, MIDDLE)),
+        BuiltinOperator("jitter_coarse", lambda program, context: jitter(program, context, COARSE)),
+    ]
+
+
+def jitter(program: Program, context: Context, scale: Scale) -> Change | None:
+    """Draw new values for one to four numbers."""
+    rng = context.rng
+    places: list[Place] = [*literals(program.source)]
+    # What the entry says is what composes the program; there a call can give a default of its own.
+    in_entry: list[Place] = [*(p for p in places if p.owner == context.entry), *entry_defaults(program)]
+    if in_entry and chance(rng, 0.5):
+        places = in_entry
+    if scale.floats_first:
+        places = [place for place in places if isinstance(place.value, float)] or places
+    if not places:
+        return None
+    edits, notes = [], []
+    for place in _draw_places(rng, places):
+        edit, note = _change(program, rng, place, scale)
+        edits.append(edit)
+        notes.append(note)
+    return Change.of(program, edits, "; ".join(notes))
+
+
+def entry_defaults(program: Program) -> list[Default]:
+    """List the numeric defaults of the program's own functions that calls in the entry leave alone."""
+    found = []
+    for node in ast.walk(program.entry):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            function = program.definitions.get(node.func.id)
+            if isinstance(function, ast.FunctionDef) and function is not program.entry:
+                free = free_numbers(function, node)
+                found += [Default(node, value, name, program.entry.name) for name, value in free]
+    return found
+
+
+def _draw_places(rng: np.random.Generator, places: list[Place]) -> list[Place]:
+    """Draw mostly one place, seldom up to four; of one call at most one default."""
+    count = min(len(places), weighted(rng, [(0.7, 1), (0.18, 2), (0.08, 3), (0.04, 4)]))
+    drawn = [pick(rng, places) for _ in range(count)]
+    return list({id(place.node): place for place in drawn}.values())
+
+
+def _change(program: Program, rng: np.random.Generator, place: Place, scale: Scale) -> tuple[Edit, str]:
+    new = write_number(redraw(rng, place.label, place.value, scale))
+    if isinstance(place, Default):
+        edit = program.source.add_argument(place.node, f"{place.label}={new}")
+        called = program.source.segment(place.node.func)
+        return edit, f"{place.owner}: {called}({place.label}={new}), was {write_number(place.value)}"
+    old = program.source.segment(place.node)
+    where = f"{place.owner}: {place.label}" if place.label else f"{place.owner}, line {place.node.lineno}:"
+    return program.source.replace(place.node, new), f"{where} {old} -> {new}"

@@ -1,0 +1,191 @@
+"""The program to change, and the checks that every proposal passes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from evolve.operators._base import Context, NoProposal, Parent, Proposal
+from evolve.operators._flow import Flow, Names, loose_names, names_in, top_names
+from evolve.operators._random import chance, weighted
+from evolve.operators._source import Edit, Source, functions
+from evolve.source import accepts, check_compiles, find_function, may_return, parse, tree_hash
+
+TRIES = 16
+"""Edits that an operator tries on one program before it gives up."""
+
+
+class Program:
+    """A parsed parent with its entry; everything else is worked out when asked for."""
+
+    def __init__(self, parent: Parent, context: Context) -> None:
+        """Parse the parent's text.
+
+        Raises:
+            NoProposal: the text does not parse or does not define the entry.
+        """
+        self.id = parent.id
+        self.arguments = context.arguments
+        try:
+            self.source = Source(parent.text)
+        except SyntaxError as error:
+            raise NoProposal(f"program {parent.id} does not parse: {error.msg}") from None
+        entry = find_function(self.source.tree, context.entry)
+        if entry is None:
+            raise NoProposal(f"program {parent.id} does not define {context.entry!r} at top level")
+        self.entry = entry
+        self._flows: dict[ast.FunctionDef, Flow] = {}
+
+    @cached_property
+    def hash(self) -> bytes:
+        """`evolve.source.code_hash` of the program."""
+        return tree_hash(self.source.tree)
+
+    @cached_property
+    def functions(self) -> list[ast.FunctionDef]:
+        """Top-level functions and methods, in order."""
+        return list(functions(self.source.tree))
+
+    @cached_property
+    def top(self) -> Names:
+        """Names bound at the top level."""
+        return top_names(self.source.tree)
+
+    @cached_property
+    def definitions(self) -> dict[str, ast.stmt]:
+        """Top-level definitions and assignments of one name, by name; the last one counts."""
+        return {name: node for node in self.source.tree.body if (name := defined_name(node))}
+
+    @cached_property
+    def loose(self) -> set[str]:
+        """Names that may be unbound when the program reads them."""
+        return loose_names(self.source.tree, self.functions)
+
+    @cached_property
+    def function_texts(self) -> set[str]:
+        """The lines of every function."""
+        lines = self.source.text.split("\n")
+        return {_lines_of(node, lines) for node in self.functions}
+
+    @property
+    def flow(self) -> Flow:
+        """Bound and needed names along the entry."""
+        return self.flow_of(self.entry)
+
+    def flow_of(self, function: ast.FunctionDef) -> Flow:
+        """Return bound and needed names along a function."""
+        found = self._flows.get(function)
+        if found is None:
+            found = self._flows[function] = Flow.of(function)
+        return found
+
+    def pick_function(self, rng: np.random.Generator, entry_share: float = 0.5) -> ast.FunctionDef:
+        """Draw a function: the entry with probability `entry_share`, the others by their length.
+
+        The entry is where blocks are composed; in a long program it would else hardly be drawn.
+        """
+        others = [function for function in self.functions if function is not self.entry]
+        if not others or chance(rng, entry_share):
+            return self.entry
+        return weighted(rng, [((f.end_lineno or 0) - f.lineno + 1.0, f) for f in others])
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A candidate for a proposal.
+
+    Attributes:
+        text: The new program.
+        summary: One line that says what was done.
+        other: The second parent, when it had a part in this.
+    """
+
+    text: str
+    summary: str
+    other: Program | None = None
+
+    @classmethod
+    def of(cls, program: Program, edits: list[Edit], summary: str) -> Change:
+        """Make edits to a program."""
+        return cls(program.source.apply(edits), summary)
+
+
+Mutate = Callable[[Program, Context], Change | None]
+
+
+@dataclass(slots=True)
+class BuiltinOperator:
+    """An operator that needs no model: draws changes until one passes the checks."""
+
+    name: str
+    mutate: Mutate
+    parents_wanted: int = 1
+
+    async def propose(self, context: Context) -> Proposal:
+        """Propose one program.
+
+        Raises:
+            NoProposal: nothing applicable in this context.
+        """
+        if len(context.parents) < self.parents_wanted:
+            raise NoProposal(f"{self.name}: needs {self.parents_wanted} parents, got {len(context.parents)}")
+        program = Program(context.parents[0], context)
+        for _ in range(TRIES):
+            change = self.mutate(program, context)
+            if change is not None and is_sound(change, program, context):
+                ids = (program.id,) if change.other is None else (program.id, change.other.id)
+                return Proposal(text=change.text, parents=ids, change=change.summary)
+        raise NoProposal(f"{self.name}: found no sound change to program {program.id} in {TRIES} tries")
+
+
+def is_sound(change: Change, program: Program, context: Context) -> bool:
+    """Tell whether a change gives a new program that keeps the entry and binds its names."""
+    if len(change.text) > context.max_chars or change.text == program.source.text:
+        return False
+    try:
+        tree = parse(change.text)
+    except SyntaxError:
+        return False
+    entry = find_function(tree, context.entry)
+    if entry is None or not accepts(entry, context.arguments) or not may_return(entry):
+        return False
+    known = {program.hash} if change.other is None else {program.hash, change.other.hash}
+    if tree_hash(tree) in known or not _binds_names(tree, change.text, program):
+        return False
+    try:
+        check_compiles(tree)
+    except SyntaxError:
+        return False
+    return True
+
+
+def _binds_names(tree: ast.Module, text: str, program: Program) -> bool:
+    """Tell whether the change leaves no name unbound that was bound before.
+
+    Only functions with new text are looked at, and the rest when a top-level name went away.
+    """
+    lines = text.split("\n")
+    changed = [f for f in functions(tree) if _lines_of(f, lines) not in program.function_texts]
+    loose = loose_names(tree, changed)
+    if loose and not loose <= program.loose:
+        return False
+    gone = program.top - top_names(tree)
+    return not gone or gone.isdisjoint(names_in(tree.body)[0])
+
+
+def defined_name(statement: ast.stmt) -> str | None:
+    """Return the one name that a top-level definition or assignment binds, if it is such a statement."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return statement.name
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    if isinstance(statement, ast.Assign | ast.AnnAssign) and len(targets) == 1:
+        return targets[0].id if isinstance(targets[0], ast.Name) else None
+    return None
+
+
+def _lines_of(function: ast.FunctionDef, lines: list[str]) -> str:
+    return "\n".join(lines[function.lineno - 1 : function.end_lineno])

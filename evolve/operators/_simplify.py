@@ -1,0 +1,180 @@
+"""Make the program shorter: drop what has no effect, or one statement that may have some."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from itertools import pairwise
+
+from evolve.operators._base import Context
+from evolve.operators._flow import NONE, bound_name, names_in
+from evolve.operators._numbers import number_of
+from evolve.operators._program import BuiltinOperator, Change, Program
+from evolve.operators._random import pick, weighted
+from evolve.operators._sites import copy_text, put, sites
+from evolve.operators._source import Edit, blocks_of, rigid
+
+
+def simplify_operator() -> BuiltinOperator:
+    """Return the operator."""
+    return BuiltinOperator("simplify", mutate)
+
+
+def mutate(program: Program, context: Context) -> Change | None:
+    """Draw what to simplify."""
+    return weighted(context.rng, _WAYS)(program, context)
+
+
+def tidy(program: Program, context: Context) -> Change | None:  # noqa: ARG001 - draws nothing
+    """Drop everything that has no effect, at once: one by one would cost an evaluation each."""
+    parts = {
+        "unused functions": unused_definitions(program),
+        "unused imports": unused_imports(program),
+        "dead assignments": dead_assignments(program),
+        "repeated statements": repeated_statements(program),
+        "neutral operations": neutral_operations(program),
+    }
+    edits = [edit for part in parts.values() for edit in part]
+    if not edits:
+        return None
+    return Change.of(program, edits, "dropped " + ", ".join(what for what, part in parts.items() if part))
+
+
+def unused_definitions(program: Program) -> list[Edit]:
+    """Find functions, classes and constants of the top level that nothing else reads."""
+    used: Counter[str] = Counter()
+    for node in program.source.tree.body:
+        used.update(names_in([node])[0] - {getattr(node, "name", "")})
+    return [
+        program.source.delete_definition(node)
+        for name, node in program.definitions.items()
+        if not used[name] and node is not program.entry and program.source.owns_lines(node)
+    ]
+
+
+def unused_imports(program: Program) -> list[Edit]:
+    """Find imports of the top level that nothing reads."""
+    reads = names_in(program.source.tree.body)[0]
+    edits = []
+    for node in program.source.tree.body:
+        if not isinstance(node, ast.Import | ast.ImportFrom) or not program.source.owns_lines(node):
+            continue
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            continue
+        kept = [alias for alias in node.names if alias.name == "*" or bound_name(alias) in reads]
+        if not kept:
+            edits.append(program.source.delete(node))
+        elif len(kept) < len(node.names):
+            edits.append(program.source.replace(node, _import_of(node, kept)))
+    return edits
+
+
+def _import_of(node: ast.Import | ast.ImportFrom, names: list[ast.alias]) -> str:
+    if isinstance(node, ast.Import):
+        return ast.unparse(ast.Import(names=names))
+    return ast.unparse(ast.ImportFrom(module=node.module, names=names, level=node.level))
+
+
+def dead_assignments(program: Program) -> list[Edit]:
+    """Find assignments whose names are bound anew, or never read, afterwards."""
+    edits = []
+    for function in program.functions:
+        flow = program.flow_of(function)
+        if any(isinstance(node, ast.Global | ast.Nonlocal) for node in ast.walk(function)):
+            continue
+        dead = []
+        for block in blocks_of(program.source, function):
+            for statement in block:
+                live = flow.live_after.get(statement, NONE)
+                if _binds_names_only(statement) and live.isdisjoint(flow.writes(statement)):
+                    dead.append(statement)
+        edits += program.source.remove(dead, function)
+    return edits
+
+
+def _binds_names_only(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Assign(targets=targets):
+            names = [part for t in targets for part in (t.elts if isinstance(t, ast.Tuple) else [t])]
+            return all(isinstance(name, ast.Name) for name in names)
+        case ast.AugAssign(target=ast.Name()) | ast.AnnAssign(target=ast.Name()):
+            return True
+    return False
+
+
+def repeated_statements(program: Program) -> list[Edit]:
+    """Find assignments that the statement right above has made already."""
+    edits = []
+    for function in program.functions:
+        flow = program.flow_of(function)
+        for block in blocks_of(program.source, function):
+            for first, second in pairwise(block):
+                same = isinstance(first, ast.Assign) and ast.dump(first) == ast.dump(second)
+                # With calls the second may do something more, such as draw further numbers.
+                if same and flow.reads(first).isdisjoint(flow.writes(first)) and not _calls(first):
+                    edits.append(program.source.delete(second))
+    return edits
+
+
+def _calls(statement: ast.stmt) -> bool:
+    return any(isinstance(node, ast.Call) for node in ast.walk(statement))
+
+
+def neutral_operations(program: Program) -> list[Edit]:
+    """Find `1 * x`, `x + 0` and their like."""
+    edits = []
+    for function in program.functions:
+        for site in sites(function):
+            rest = _neutral_rest(site.node)
+            if rest is not None:
+                edits.append(put(program.source, site, *copy_text(program.source, rest)))
+    return edits
+
+
+def _neutral_rest(node: ast.expr) -> ast.expr | None:
+    match node:
+        case ast.BinOp(left=left, op=ast.Mult(), right=right) if number_of(left) == 1:
+            return right
+        case ast.BinOp(left=left, op=ast.Add(), right=right) if number_of(left) == 0:
+            return right
+        case ast.BinOp(left=left, op=ast.Mult() | ast.Div() | ast.Pow(), right=right) if (
+            number_of(right) == 1
+        ):
+            return left
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right) if number_of(right) == 0:
+            return left
+    return None
+
+
+def unroll(program: Program, context: Context) -> Change | None:
+    """Do the body of a loop or of a condition once, always."""
+    found: list[tuple[ast.FunctionDef, ast.For | ast.If]] = []
+    for function in program.functions:
+        for block in blocks_of(program.source, function):
+            found += [(function, s) for s in block if isinstance(s, ast.For | ast.If) and not s.orelse]
+    if not found:
+        return None
+    function, statement = pick(context.rng, found)
+    source, body = program.source, statement.body
+    if rigid(statement) or not source.owns_lines(body[0]):
+        return None
+    indent = source.indent(body[0])
+    lines = source.lines(body[0], body[-1], comments=True).splitlines(keepends=True)
+    edit = source.replace_lines(statement, statement, "".join(line.removeprefix(indent) for line in lines))
+    summary = f"{function.name}: unrolled line {statement.lineno}: {source.headline(statement)}"
+    return Change.of(program, [edit], summary)
+
+
+def drop(program: Program, context: Context) -> Change | None:
+    """Delete a statement of the entry; the checks see to it that names stay bound."""
+    statements = [s for block in blocks_of(program.source, program.entry) for s in block]
+    statements = [s for s in statements if s is not program.entry.body[-1]]
+    if not statements:
+        return None
+    statement = pick(context.rng, statements)
+    edits = program.source.remove([statement], program.entry)
+    summary = f"{context.entry}: dropped line {statement.lineno}: {program.source.headline(statement)}"
+    return Change.of(program, edits, summary)
+
+
+_WAYS = [(1.0, tidy), (1.0, unroll), (2.0, drop)]
