@@ -123,6 +123,8 @@ def tree_hash(tree: ast.Module) -> bytes:
             if type(value) is list:
                 if name == "body" and isinstance(item, _DOCUMENTED):
                     value = _without_docstring(value)
+                elif kind is ast.JoinedStr:
+                    value = [part for part in value if not _is_empty_text(part)]  # some Pythons add it
                 if value:
                     write(f"{name}{len(value)}")
                     stack += value
@@ -187,6 +189,10 @@ def _constant(value: object) -> str:
     # Hexadecimal because Python refuses to write very long integers as decimals; ascii because
     # which characters repr() escapes depends on the Unicode tables of the running Python.
     return f"int {value:x}" if type(value) is int else f"{type(value).__name__} {value!a}"
+
+
+def _is_empty_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == ""
 
 
 def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:

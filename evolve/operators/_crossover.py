@@ -23,7 +23,7 @@ def mutate(program: Program, context: Context) -> Change | None:
         other = Program(context.parents[1], context)
     except NoProposal:
         return None
-    if other.hash == program.hash:
+    if other.source.text == program.source.text:
         return None
     return weighted(context.rng, _WAYS)(program, other, context)
 

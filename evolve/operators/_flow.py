@@ -30,11 +30,11 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def children(node: ast.AST) -> list[ast.AST]:
-    """Return the nodes directly below a node, but for annotations, operators and contexts."""
+    """Return the nodes directly below a node, but for operators and contexts."""
     kind = type(node)
     names = _FIELDS.get(kind)
     if names is None:
-        skipped = {"ctx", "op", "ops", "annotation", "returns", "type_params"}
+        skipped = {"ctx", "op", "ops", "type_params"}
         names = _FIELDS.setdefault(kind, tuple(name for name in kind._fields if name not in skipped))
     found: list[ast.AST] = []
     for name in names:
@@ -125,8 +125,10 @@ class Flow:
         self._later: set[str] = set()
         self._loops: list[tuple[Names, Names]] = []
         self.written: Names = frozenset(names_in(body)[1])
+        # What an inner function reads is needed whenever that function may be called.
+        self._captured: Names = frozenset[str]().union(*(_free(node) for node in _inner_functions(body)))
         self._forward(body, frozenset(arguments))
-        self._backward(body, NONE)
+        self._backward(body, self._captured)
         self.loose |= self._later - self.written.union(arguments)
 
     @classmethod
@@ -243,7 +245,7 @@ class Flow:
                 bodies = (self._backward(case.body, live) for case in statement.cases)
                 return self.reads(statement.subject) | live.union(*bodies)
             case ast.Return() | ast.Raise():
-                return self.reads(statement)
+                return self.reads(statement) | self._captured
             case ast.Break() if self._loops:
                 return self._loops[-1][0]
             case ast.Continue() if self._loops:
@@ -261,6 +263,18 @@ class Flow:
             head |= self._backward(loop.body, head) - target
             self._loops.pop()
         return head
+
+
+def _inner_functions(body: list[ast.stmt]) -> list[ast.AST]:
+    found: list[ast.AST] = []
+    stack: list[ast.AST] = list(body)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            found.append(node)  # its own inner functions are part of what it reads
+        elif not isinstance(node, ast.Name | ast.Constant):
+            stack += children(node)
+    return found
 
 
 def _meet(ends: list[Names | None]) -> Names | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,11 +51,8 @@ def jitter_operators() -> list[BuiltinOperator]:
 def jitter(program: Program, context: Context, scale: Scale) -> Change | None:
     """Draw new values for one to four numbers."""
     rng = context.rng
-    places: list[Place] = [*literals(program.source)]
-    # What the entry says is what composes the program; there a call can give a default of its own.
-    in_entry: list[Place] = [*(p for p in places if p.owner == context.entry), *entry_defaults(program)]
-    if in_entry and chance(rng, 0.5):
-        places = in_entry
+    places = _places_in_entry(program) if chance(rng, 0.5) else _places_outside(program, rng)
+    places = places or _places_in_entry(program) or [*literals(program.source.tree.body)]
     if scale.floats_first:
         places = [place for place in places if isinstance(place.value, float)] or places
     if not places:
@@ -65,6 +63,24 @@ def jitter(program: Program, context: Context, scale: Scale) -> Change | None:
         edits.append(edit)
         notes.append(note)
     return Change.of(program, edits, "; ".join(notes))
+
+
+def _places_in_entry(program: Program) -> list[Place]:
+    # What the entry says is what composes the program; there a call can give a default of its own.
+    return [*literals([program.entry]), *entry_defaults(program)]
+
+
+def _places_outside(program: Program, rng: np.random.Generator) -> list[Place]:
+    """List the numbers of one other function or of the module's own statements."""
+    body = program.source.tree.body
+    functions = [node for node in body if isinstance(node, ast.FunctionDef) and node is not program.entry]
+    others = [node for node in body if not isinstance(node, ast.FunctionDef | ast.Import | ast.ImportFrom)]
+    groups: list[tuple[float, list[ast.stmt]]] = [(_length([f]), [f]) for f in functions]
+    return [*literals(weighted(rng, [*groups, (_length(others), others)]))]
+
+
+def _length(nodes: Sequence[ast.stmt]) -> float:
+    return float(sum((node.end_lineno or 0) - node.lineno + 1 for node in nodes))
 
 
 def entry_defaults(program: Program) -> list[Default]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from evolve.operators._flow import children
 from evolve.operators._random import chance, pick
-from evolve.operators._source import Source
 
 Number = int | float
 
@@ -117,14 +117,14 @@ def _rounded(value: float, digits: int) -> float:
     return float(f"{value:.{digits}g}")
 
 
-def literals(source: Source) -> list[Literal]:
-    """List the numbers that can sensibly be changed, in the order of the text.
+def literals(nodes: Sequence[ast.stmt]) -> list[Literal]:
+    """List the numbers of top-level statements that can sensibly be changed, in the order of the text.
 
     Left out: booleans, indices, annotations, shapes and axes, and what is inside of f-strings,
     whose positions older Pythons do not report.
     """
     found: list[Literal] = []
-    stack: list[tuple[ast.AST, str, str, bool]] = [(source.tree, "", "module", True)]
+    stack: list[tuple[ast.AST, str, str, bool]] = [(node, "", "module", True) for node in nodes]
     while stack:
         node, label, owner, integers = stack.pop()
         value = number_of(node)

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from evolve.operators._base import Context, NoProposal, Parent, Proposal
-from evolve.operators._flow import Flow, Names, loose_names, names_in, top_names
+from evolve.operators._flow import NONE, Flow, Names, loose_names, names_in, top_names
 from evolve.operators._random import chance, weighted
 from evolve.operators._source import Edit, Source, functions
 from evolve.source import accepts, check_compiles, find_function, may_return, parse, tree_hash
@@ -41,11 +41,6 @@ class Program:
         self._flows: dict[ast.FunctionDef, Flow] = {}
 
     @cached_property
-    def hash(self) -> bytes:
-        """`evolve.source.code_hash` of the program."""
-        return tree_hash(self.source.tree)
-
-    @cached_property
     def functions(self) -> list[ast.FunctionDef]:
         """Top-level functions and methods, in order."""
         return list(functions(self.source.tree))
@@ -66,10 +61,9 @@ class Program:
         return loose_names(self.source.tree, self.functions)
 
     @cached_property
-    def function_texts(self) -> set[str]:
-        """The lines of every function."""
-        lines = self.source.text.split("\n")
-        return {_lines_of(node, lines) for node in self.functions}
+    def parts(self) -> dict[str, ast.stmt]:
+        """Top-level statements by their text."""
+        return _parts(self.source.tree, self.source.text)
 
     @property
     def flow(self) -> Flow:
@@ -82,6 +76,12 @@ class Program:
         if found is None:
             found = self._flows[function] = Flow.of(function)
         return found
+
+    def is_removable(self, statement: ast.stmt, function: ast.FunctionDef) -> bool:
+        """Tell whether the names that a statement binds are bound before or not needed afterwards."""
+        flow = self.flow_of(function)
+        gone = flow.writes(statement) - flow.bound.get(statement, NONE)
+        return gone.isdisjoint(flow.live_after.get(statement, NONE))
 
     def pick_function(self, rng: np.random.Generator, entry_share: float = 0.5) -> ast.FunctionDef:
         """Draw a function: the entry with probability `entry_share`, the others by their length.
@@ -153,28 +153,38 @@ def is_sound(change: Change, program: Program, context: Context) -> bool:
     entry = find_function(tree, context.entry)
     if entry is None or not accepts(entry, context.arguments) or not may_return(entry):
         return False
-    known = {program.hash} if change.other is None else {program.hash, change.other.hash}
-    if tree_hash(tree) in known or not _binds_names(tree, change.text, program):
+    parts = _parts(tree, change.text)
+    parents = [program] if change.other is None else [program, change.other]
+    if not all(_differs(parts, parent) for parent in parents):
         return False
+    # Only what has a new text is looked at: the rest was sound or unsound before.
+    changed = ast.Module([node for text, node in parts.items() if text not in program.parts], [])
     try:
-        check_compiles(tree)
+        check_compiles(changed)
     except SyntaxError:
         return False
-    return True
+    return _binds_names(tree, changed, program)
 
 
-def _binds_names(tree: ast.Module, text: str, program: Program) -> bool:
-    """Tell whether the change leaves no name unbound that was bound before.
+def _differs(parts: dict[str, ast.stmt], parent: Program) -> bool:
+    """Tell whether a program says something else than a parent, comments and layout aside."""
+    new = [node for text, node in parts.items() if text not in parent.parts]
+    gone = [node for text, node in parent.parts.items() if text not in parts]
+    return tree_hash(ast.Module(new, [])) != tree_hash(ast.Module(gone, []))
 
-    Only functions with new text are looked at, and the rest when a top-level name went away.
-    """
-    lines = text.split("\n")
-    changed = [f for f in functions(tree) if _lines_of(f, lines) not in program.function_texts]
-    loose = loose_names(tree, changed)
+
+def _binds_names(tree: ast.Module, changed: ast.Module, program: Program) -> bool:
+    """Tell whether the change leaves no name unbound that was bound before."""
+    loose = loose_names(tree, functions(changed))
     if loose and not loose <= program.loose:
         return False
     gone = program.top - top_names(tree)
     return not gone or gone.isdisjoint(names_in(tree.body)[0])
+
+
+def _parts(tree: ast.Module, text: str) -> dict[str, ast.stmt]:
+    lines = text.split("\n")
+    return {"\n".join(lines[node.lineno - 1 : node.end_lineno]): node for node in tree.body}
 
 
 def defined_name(statement: ast.stmt) -> str | None:
@@ -185,7 +195,3 @@ def defined_name(statement: ast.stmt) -> str | None:
     if isinstance(statement, ast.Assign | ast.AnnAssign) and len(targets) == 1:
         return targets[0].id if isinstance(targets[0], ast.Name) else None
     return None
-
-
-def _lines_of(function: ast.FunctionDef, lines: list[str]) -> str:
-    return "\n".join(lines[function.lineno - 1 : function.end_lineno])

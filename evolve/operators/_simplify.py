@@ -104,15 +104,16 @@ def _binds_names_only(statement: ast.stmt) -> bool:
 
 def repeated_statements(program: Program) -> list[Edit]:
     """Find assignments that the statement right above has made already."""
+    source = program.source
     edits = []
     for function in program.functions:
         flow = program.flow_of(function)
-        for block in blocks_of(program.source, function):
+        for block in blocks_of(source, function):
             for first, second in pairwise(block):
-                same = isinstance(first, ast.Assign) and ast.dump(first) == ast.dump(second)
+                same = isinstance(first, ast.Assign) and source.segment(first) == source.segment(second)
                 # With calls the second may do something more, such as draw further numbers.
                 if same and flow.reads(first).isdisjoint(flow.writes(first)) and not _calls(first):
-                    edits.append(program.source.delete(second))
+                    edits.append(source.delete(second))
     return edits
 
 
@@ -168,7 +169,8 @@ def unroll(program: Program, context: Context) -> Change | None:
 def drop(program: Program, context: Context) -> Change | None:
     """Delete a statement of the entry; the checks see to it that names stay bound."""
     statements = [s for block in blocks_of(program.source, program.entry) for s in block]
-    statements = [s for s in statements if s is not program.entry.body[-1]]
+    last = program.entry.body[-1]
+    statements = [s for s in statements if s is not last and program.is_removable(s, program.entry)]
     if not statements:
         return None
     statement = pick(context.rng, statements)

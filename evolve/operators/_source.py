@@ -151,11 +151,19 @@ class Source:
         return line if len(line) <= width else line[: width - 3] + "..."
 
     def delete_definition(self, statement: ast.stmt) -> Edit:
-        """Delete a top-level statement, the comment directly above it and the blank lines below."""
+        """Delete a top-level statement with the comment directly above it.
+
+        Of the blank lines above and below the longer run stays; at the end of the text none does.
+        """
         start, end = self._start_of(statement, comments=True), self._end_of(statement)
-        while self._data.startswith(b"\n", end):
-            end += 1
-        return Edit(start, end, "")
+        first, last = start, end
+        while self._data.startswith(b"\n\n", first - 2) and first > 1:
+            first -= 1
+        while self._data.startswith(b"\n", last):
+            last += 1
+        if last == len(self._data) or start - first < last - end:
+            return Edit(first, last if last == len(self._data) else end, "")
+        return Edit(start, last, "")
 
     def top(self) -> int:
         """Return where the first import can go: below the module's docstring and `__future__` imports."""

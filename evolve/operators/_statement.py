@@ -49,7 +49,10 @@ def mutate(program: Program, context: Context) -> Change | None:
 
 def delete(program: Program, context: Context, function: ast.FunctionDef, blocks: Blocks) -> Change | None:
     """Delete a statement; the last one of a block becomes `pass`."""
-    statement = pick(context.rng, [s for block in blocks for s in block])
+    statements = [s for block in blocks for s in block if program.is_removable(s, function)]
+    if not statements:
+        return None
+    statement = pick(context.rng, statements)
     summary = f"{function.name}: deleted {_where(statement)}: {program.source.headline(statement)}"
     return Change.of(program, program.source.remove([statement], function), summary)
 
@@ -69,7 +72,7 @@ def duplicate(program: Program, context: Context, function: ast.FunctionDef, blo
 
 def swap(program: Program, context: Context, function: ast.FunctionDef, blocks: Blocks) -> Change | None:
     """Exchange two adjacent statements."""
-    pairs = [(a, b) for block in blocks for a, b in pairwise(block)]
+    pairs = [(a, b) for block in blocks for a, b in pairwise(block) if _may_swap(program, function, a, b)]
     if not pairs:
         return None
     first, second = pick(context.rng, pairs)
@@ -153,6 +156,13 @@ def _matters_twice(program: Program, function: ast.FunctionDef, run: list[ast.st
     loops = [flow.writes(s.target) for s in run if isinstance(s, ast.For)]
     writes = frozenset[str]().union(*(flow.writes(s) for s in run)).difference(*loops)
     return not reads.isdisjoint(writes)
+
+
+def _may_swap(program: Program, function: ast.FunctionDef, first: ast.stmt, second: ast.stmt) -> bool:
+    """Tell whether the second statement needs nothing that the first binds for the first time."""
+    flow = program.flow_of(function)
+    new = flow.writes(first) - flow.bound.get(first, frozenset())
+    return new.isdisjoint(flow.reads(second))
 
 
 def _within(statement: ast.stmt, outer: ast.stmt) -> bool:

@@ -71,10 +71,11 @@ def lp_polish_step(centers, radii, step):
     return centers, lp_polish_fit(centers, answer.x[2 * n :])
 
 
-def lp_polish_fit(centers, radii, margin=1e-15):
+def lp_polish_fit(centers, radii, margin=4e-16):
     """Scale down the radii of circles that overlap or stick out, so that the layout is strictly valid."""
     radii = np.minimum(np.maximum(radii, 1e-9), np.minimum(centers, 1 - centers).min(axis=1))
     gaps = np.linalg.norm(centers[:, None] - centers[None, :], axis=2)
     np.fill_diagonal(gaps, 2.0)
-    fit = np.minimum(1.0, (gaps / (radii[:, None] + radii[None, :])).min(axis=1))
+    sums = np.maximum(radii[:, None] + radii[None, :], 1e-12)
+    fit = np.minimum(1.0, (gaps / sums).min(axis=1))
     return np.maximum(radii * fit - margin, 0.0)
