@@ -17,12 +17,11 @@ from evolve.engine._budget import reached, seconds_left, share_used
 from evolve.engine._config import RunConfig
 from evolve.engine._progress import Progress
 from evolve.engine._state import State
-from evolve.engine._tickets import Outcome, Ticket, ticket_seed
+from evolve.engine._tickets import Outcome, Ticket, identity, ticket_seed
 from evolve.errors import ProblemError, StoreError
 from evolve.operators import Context, NoProposal, Operator, Parent, Proposal
 from evolve.pipeline import Evaluation, Pipeline, StageResult
 from evolve.problem import Problem
-from evolve.source import code_hash
 from evolve.store import Batch, Reader, Writer
 
 _NOVELTY_ATTEMPTS = 4
@@ -283,18 +282,11 @@ class Engine:
         self._waiting.clear()
 
     async def _outcome(self, ticket: Ticket) -> Outcome:
-        if ticket.proposer is None:
-            text, parents, change = ticket.text, (), ticket.change
-        else:
-            try:
-                proposal = await self._proposals.exec(self._propose(ticket))
-            except NoProposal as reason:
-                return Outcome(ticket, "", b"", (), "nothing proposed", refusal=str(reason))
-            text, parents, change = proposal.text, proposal.parents, proposal.change
         try:
-            hashed = code_hash(text)
-        except SyntaxError as error:
-            return Outcome(ticket, text, b"", parents, change, refusal=f"not a program: {error.msg}")
+            proposal, hashed = await self._proposals.exec(self._propose(ticket))
+        except NoProposal as reason:
+            return Outcome(ticket, "", b"", (), "nothing proposed", refusal=str(reason))
+        text, parents, change = proposal.text, proposal.parents, proposal.change
         first = self._first_with(hashed, ticket.id)
         if first is not None:
             return Outcome(ticket, text, hashed, parents, change, duplicate_of=first)
@@ -307,19 +299,16 @@ class Engine:
         claimed = self._claims.get(hashed, ticket)
         return claimed if claimed < ticket else self.state.first_with(hashed, up_to=ticket - 1)
 
-    async def _propose(self, ticket: Ticket) -> Proposal:
+    async def _propose(self, ticket: Ticket) -> tuple[Proposal, bytes]:
         """Let the operator propose, again when the program was known at the commit that the ticket saw."""
-        assert ticket.proposer is not None
-        assert ticket.context is not None
-        for attempt in range(_NOVELTY_ATTEMPTS):
+        if ticket.proposer is None or ticket.context is None:
+            return Proposal(ticket.text, (), ticket.change), identity(ticket.text)
+        for _ in range(_NOVELTY_ATTEMPTS):
             proposal = await ticket.proposer.propose(ticket.context)
-            try:
-                hashed = code_hash(proposal.text)
-            except SyntaxError:
-                return proposal
-            if self.state.first_with(hashed, up_to=ticket.saw) is None or attempt == _NOVELTY_ATTEMPTS - 1:
-                return proposal
-        raise AssertionError("unreachable: the last attempt returns")
+            hashed = identity(proposal.text)
+            if self.state.first_with(hashed, up_to=ticket.saw) is None:
+                break
+        return proposal, hashed
 
     async def _evaluate(self, ticket: Ticket, text: str, hashed: bytes) -> Evaluation:
         if self._stop is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 
 from evolve.operators import Context, Operator
 from evolve.pipeline import Evaluation
+from evolve.source import code_hash
 
 
 def ticket_seed(run_seed: int, ticket: int) -> int:
@@ -18,6 +20,14 @@ def ticket_seed(run_seed: int, ticket: int) -> int:
     """
     low, high = np.random.SeedSequence(run_seed, spawn_key=(ticket,)).generate_state(2)
     return (int(high) << 32 | int(low)) >> 1
+
+
+def identity(text: str) -> bytes:
+    """Return 16 bytes that are equal for equal programs: the hash of the code, or of text that is none."""
+    try:
+        return code_hash(text)
+    except SyntaxError:
+        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True)

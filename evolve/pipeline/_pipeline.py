@@ -67,6 +67,13 @@ class Pipeline:
             kind = _resolve_kind(problem, spec)
             kind.check(problem, spec)
             self._kinds[spec.name] = kind
+        self._fixed_keys = {name: self._fixed_key(spec) for name, spec in self._specs.items()}
+
+    def _fixed_key(self, spec: StageSpec) -> bytes:
+        """Hash what a stage's result depends on besides the program and the stages it needs."""
+        version = self._kinds[spec.name].version
+        content = [version, spec.model_dump(mode="json"), self._problem.digest, self._problem.params]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
 
     def keys(self, code_hash: bytes) -> dict[str, str]:
         """Return, for each stage, the hash of all that its result depends on.
@@ -76,16 +83,8 @@ class Pipeline:
         """
         keys: dict[str, str] = {}
         for name, spec in self._specs.items():
-            content = [
-                spec.kind,
-                self._kinds[name].version,
-                spec.model_dump(mode="json"),
-                self._problem.digest,
-                self._problem.params,
-                code_hash.hex(),
-                [keys[need] for need in spec.needs],
-            ]
-            keys[name] = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+            needed = "".join(keys[need] for need in spec.needs)
+            keys[name] = hashlib.sha256(self._fixed_keys[name] + code_hash + needed.encode()).hexdigest()[:32]
         return keys
 
     async def evaluate(
