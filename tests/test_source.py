@@ -52,7 +52,9 @@ def test_dubious_code_gives_no_warning(text: str) -> None:
         check_compiles(parse(text))
 
 
-@pytest.mark.parametrize("text", ["break", "return 1", "def f():\n    nonlocal x", "x = " + "(" * 90 + ")" * 90])
+@pytest.mark.parametrize(
+    "text", ["break", "return 1", "def f():\n    nonlocal x", "x = " + "(" * 90 + ")" * 90]
+)
 def test_what_only_the_compiler_notices_is_a_syntax_error(text: str) -> None:
     tree = ast.parse(text)
     if text.startswith("x"):
@@ -68,7 +70,8 @@ def test_code_hash_sees_neither_comments_nor_layout_nor_docstrings() -> None:
 
 
 def test_code_hash_is_that_of_every_supported_python() -> None:
-    text = "import a.b as c\ndef f(x, *, y=1e3, **k):\n    return [i for i in x if i < y] or f'{x!r:>{y}}', -2j, b'z'\n"
+    text = "import a.b as c\ndef f(x, *, y=1e3, **k):\n"
+    text += "    return [i for i in x if i < y] or f'{x!r:>{y}}', -2j, b'z'\n"
     assert code_hash(PROGRAM).hex() == "caeacfb78693eed647ea0aeb00b8dc3a"
     assert code_hash(text).hex() == "74f3cf8c50bde1f12207f9c998e39e43"
 

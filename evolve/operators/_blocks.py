@@ -10,8 +10,9 @@ from functools import lru_cache
 import numpy as np
 
 from evolve.operators._base import Context
-from evolve.operators._flow import NONE, Names, names_in
+from evolve.operators._flow import NONE, Names
 from evolve.operators._merge import bring_all
+from evolve.operators._names import names_in
 from evolve.operators._numbers import (
     COARSE,
     free_numbers,
@@ -84,7 +85,9 @@ def remove_block(program: Program, context: Context) -> Change | None:
     found = []
     for statement in _statements(program):
         match statement:
-            case ast.Assign(value=ast.Call(func=ast.Name(id=function))) if function in names:
+            case ast.Assign(value=ast.Call(func=ast.Name(id=function))) if (
+                function in names and program.is_removable(statement, program.entry)
+            ):
                 found.append((statement, function))
     if not found:
         return None
@@ -214,13 +217,19 @@ def _before_return(program: Program, context: Context, snippet: Snippet) -> Iter
             continue
         if not _is_bound(program, snippet, flow.bound.get(statement, NONE).union(returns)):
             continue
-        if ast.unparse(statement.value).strip("()") == target:
+        if _names_of(statement.value) == list(returns):
             edit = source.insert_before(statement, snippet.call)
         else:
             binding = target + " =" + source.segment(statement).removeprefix("return")
             lines = [binding, snippet.call, f"return {target}"]
             edit = source.replace(statement, ("\n" + source.indent(statement)).join(lines))
-        yield Spot(edit, f"inserted {_title(snippet)} before return")
+        where = "" if statement is program.entry.body[-1] else f" in line {statement.lineno}"
+        yield Spot(edit, f"inserted {_title(snippet)} before return{where}")
+
+
+def _names_of(value: ast.expr) -> list[str]:
+    parts = value.elts if isinstance(value, ast.Tuple) else [value]
+    return [part.id if isinstance(part, ast.Name) else "" for part in parts]
 
 
 def _is_bound(program: Program, snippet: Snippet, bound: Names) -> bool:

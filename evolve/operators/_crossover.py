@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from evolve.operators._base import Context, NoProposal
-from evolve.operators._flow import NONE, Flow, Names, names_in
+from evolve.operators._base import Context
+from evolve.operators._flow import NONE, Flow, Names
 from evolve.operators._merge import bring_needed
+from evolve.operators._names import names_in
 from evolve.operators._program import BuiltinOperator, Change, Program
 from evolve.operators._random import pick, weighted
 from evolve.operators._source import Edit, blocks_of, is_text
@@ -19,11 +20,8 @@ def crossover_operator() -> BuiltinOperator:
 
 def mutate(program: Program, context: Context) -> Change | None:
     """Draw a way to combine the two parents."""
-    try:
-        other = Program(context.parents[1], context)
-    except NoProposal:
-        return None
-    if other.source.text == program.source.text:
+    other = program.mate(context)
+    if other.parts.keys() == program.parts.keys():
         return None
     return weighted(context.rng, _WAYS)(program, other, context)
 
@@ -82,9 +80,10 @@ def graft(program: Program, other: Program, context: Context) -> Change | None:
     """Insert one statement of the other's entry where its result is used."""
     found: list[tuple[ast.stmt, ast.stmt]] = []
     spots = [s for block in blocks_of(program.source, program.entry) for s in block]
+    known = {program.source.segment(spot) for spot in spots}
     local = _local(other)
     for statement in _top_level(other):
-        if not isinstance(statement, ast.Return):
+        if not isinstance(statement, ast.Return) and other.source.segment(statement) not in known:
             reads, writes = names_in([statement])
             found += [
                 (statement, spot) for spot in spots if _joins(program.flow, spot, reads & local, writes)

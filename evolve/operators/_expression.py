@@ -7,60 +7,23 @@ import re
 from collections.abc import Callable
 
 from evolve.operators._base import Context
-from evolve.operators._flow import BUILTINS
+from evolve.operators._names import BUILTINS
 from evolve.operators._numbers import number_of, write_number
 from evolve.operators._program import BuiltinOperator, Change, Program
 from evolve.operators._random import chance, pick, weighted
+from evolve.operators._siblings import (
+    ARITHMETIC,
+    COMPARISONS,
+    OTHER_ARITHMETIC,
+    OTHER_COMPARISONS,
+    SIBLINGS,
+)
 from evolve.operators._sites import ATOM, PRODUCT, UNARY, Site, copy_text, put, sites
 from evolve.operators._source import Edit
 
 Variation = Callable[[Program, Context, list[Site]], Edit | None]
 
 _MAX_COPY = 160  # longest expression that is copied elsewhere, in characters
-
-_ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%"}
-_OTHER_ARITHMETIC = {
-    "+": ("-", "-", "*"),
-    "-": ("+", "+", "/"),
-    "*": ("/", "/", "+"),
-    "/": ("*", "*", "-"),
-    "//": ("/", "%"),
-    "%": ("//",),
-}
-_COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
-_OTHER_COMPARISONS = {
-    "<": ("<=", ">"),
-    "<=": ("<", ">="),
-    ">": (">=", "<"),
-    ">=": (">", "<="),
-    "==": ("!=", "<=", ">="),
-    "!=": ("==", "<", ">"),
-}
-_SIBLINGS = (
-    ("min", "max"),
-    ("minimum", "maximum"),
-    ("amin", "amax", "mean"),
-    ("argmin", "argmax"),
-    ("nanmin", "nanmax"),
-    ("sum", "prod", "mean"),
-    ("mean", "median"),
-    ("sin", "cos", "tan"),
-    ("arcsin", "arccos", "arctan"),
-    ("asin", "acos", "atan"),
-    ("sinh", "cosh", "tanh"),
-    ("exp", "expm1", "exp2"),
-    ("log", "log1p", "log2", "sqrt"),
-    ("sqrt", "cbrt"),
-    ("floor", "ceil"),
-    ("any", "all"),
-    ("zeros", "ones"),
-    ("zeros_like", "ones_like"),
-    ("uniform", "normal"),
-    ("standard_normal", "random"),
-    ("cumsum", "cumprod"),
-    ("std", "var"),
-    ("int", "round"),
-)
 
 
 def expression_operator() -> BuiltinOperator:
@@ -102,13 +65,13 @@ def _short(text: str) -> str:
 
 def swap_operator(program: Program, context: Context, places: list[Site]) -> Edit | None:
     """Exchange an arithmetic operator."""
-    nodes = [s.node for s in places if isinstance(s.node, ast.BinOp) and type(s.node.op) in _ARITHMETIC]
+    nodes = [s.node for s in places if isinstance(s.node, ast.BinOp) and type(s.node.op) in ARITHMETIC]
     if not nodes:
         return None
     node = pick(context.rng, nodes)
     assert isinstance(node, ast.BinOp)
-    old = _ARITHMETIC[type(node.op)]
-    return _swap_token(program, node.left, node.right, old, pick(context.rng, _OTHER_ARITHMETIC[old]))
+    old = ARITHMETIC[type(node.op)]
+    return _swap_token(program, node.left, node.right, old, pick(context.rng, OTHER_ARITHMETIC[old]))
 
 
 def swap_comparison(program: Program, context: Context, places: list[Site]) -> Edit | None:
@@ -116,9 +79,9 @@ def swap_comparison(program: Program, context: Context, places: list[Site]) -> E
     found: list[tuple[ast.expr, ast.expr, str, tuple[str, ...]]] = []
     for site in places:
         node = site.node
-        if isinstance(node, ast.Compare) and type(node.ops[0]) in _COMPARISONS:
-            old = _COMPARISONS[type(node.ops[0])]
-            found.append((node.left, node.comparators[0], old, _OTHER_COMPARISONS[old]))
+        if isinstance(node, ast.Compare) and type(node.ops[0]) in COMPARISONS:
+            old = COMPARISONS[type(node.ops[0])]
+            found.append((node.left, node.comparators[0], old, OTHER_COMPARISONS[old]))
         elif isinstance(node, ast.BoolOp) and len(node.values) == 2:
             old = "and" if isinstance(node.op, ast.And) else "or"
             found.append((*node.values, old, ("or",) if old == "and" else ("and",)))  # type: ignore[arg-type]
@@ -265,7 +228,7 @@ def swap_function(program: Program, context: Context, places: list[Site]) -> Edi
         if site.slot != "func":
             continue
         name = getattr(site.node, "attr", "") or getattr(site.node, "id", "")
-        others = [other for group in _SIBLINGS if name in group for other in group if other != name]
+        others = [other for group in SIBLINGS if name in group for other in group if other != name]
         if isinstance(site.node, ast.Name):
             others = [other for other in others if other in BUILTINS | program.top]
         found += [(site.node, name, other) for other in others]

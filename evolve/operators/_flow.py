@@ -7,102 +7,20 @@ many as needed.
 from __future__ import annotations
 
 import ast
-import builtins
 from collections.abc import Iterable
+
+from evolve.operators._names import (
+    BUILTINS,
+    DEFINITIONS,
+    binds_names_only,
+    captured_names,
+    names_in,
+    parameters,
+)
 
 Names = frozenset[str]
 
 NONE: Names = frozenset()
-BUILTINS: Names = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
-
-_FIELDS: dict[type, tuple[str, ...]] = {}
-_SCOPES = (
-    ast.FunctionDef,
-    ast.AsyncFunctionDef,
-    ast.ClassDef,
-    ast.Lambda,
-    ast.ListComp,
-    ast.SetComp,
-    ast.DictComp,
-    ast.GeneratorExp,
-)
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-
-
-def children(node: ast.AST) -> list[ast.AST]:
-    """Return the nodes directly below a node, but for operators and contexts."""
-    kind = type(node)
-    names = _FIELDS.get(kind)
-    if names is None:
-        skipped = {"ctx", "op", "ops", "type_params"}
-        names = _FIELDS.setdefault(kind, tuple(name for name in kind._fields if name not in skipped))
-    found: list[ast.AST] = []
-    for name in names:
-        value = getattr(node, name, None)
-        if type(value) is list:
-            found += [item for item in value if isinstance(item, ast.AST)]
-        elif isinstance(value, ast.AST):
-            found.append(value)
-    return found
-
-
-def names_in(nodes: Iterable[ast.AST]) -> tuple[set[str], set[str]]:
-    """Return the names that the nodes read and those that they bind in their own scope."""
-    reads: set[str] = set()
-    writes: set[str] = set()
-    stack = list(nodes)
-    while stack:
-        node = stack.pop()
-        kind = type(node)
-        if kind is ast.Name:
-            (writes if type(node.ctx) is ast.Store else reads).add(node.id)  # type: ignore[attr-defined]
-        elif kind is ast.Constant:
-            continue
-        elif isinstance(node, _SCOPES):
-            reads |= _free(node)
-            if isinstance(node, _DEFINITIONS):
-                writes.add(node.name)
-        else:
-            _note_names(node, reads, writes)
-            stack += children(node)
-    return reads, writes
-
-
-def _note_names(node: ast.AST, reads: set[str], writes: set[str]) -> None:
-    """Note the names that a node other than a name or an inner scope reads or binds."""
-    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-        reads.add(node.target.id)
-    elif isinstance(node, ast.Import | ast.ImportFrom):
-        writes.update(bound_name(alias) for alias in node.names)
-    elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
-        writes.add(node.name)
-    elif isinstance(node, ast.Global | ast.Nonlocal):
-        writes.update(node.names)
-
-
-def _free(scope: ast.AST) -> set[str]:
-    """Return the names that an inner scope takes from outside."""
-    reads, writes = names_in(children(scope))
-    if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
-        # A default is read outside; that it shares a name with a parameter is common: f(n=n).
-        outside = [*scope.decorator_list, *scope.args.defaults, *filter(None, scope.args.kw_defaults)]
-        return (reads - writes - set(parameters(scope.args))) | names_in(outside)[0]
-    if isinstance(scope, ast.Lambda):
-        outside = [*scope.args.defaults, *filter(None, scope.args.kw_defaults)]
-        return (reads - set(parameters(scope.args))) | names_in(outside)[0]
-    return reads - writes
-
-
-def parameters(spec: ast.arguments) -> list[str]:
-    """Return the names of all parameters."""
-    every = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]
-    every += [a for a in (spec.vararg, spec.kwarg) if a is not None]
-    return [a.arg for a in every]
-
-
-def bound_name(alias: ast.alias) -> str:
-    """Return the name that an import binds."""
-    return alias.asname or alias.name.partition(".")[0]
 
 
 class Flow:
@@ -110,7 +28,8 @@ class Flow:
 
     Attributes:
         bound: For each statement, the local names certainly bound before it.
-        live_before: The names that it or what follows reads before binding them anew.
+        live_before: The names that it or what follows reads before binding them anew; what is
+            read only to bind names that nobody needs does not count.
         live_after: The same, just after the statement.
         loose: Names read somewhere without certainly being bound by this body before.
     """
@@ -125,8 +44,7 @@ class Flow:
         self._later: set[str] = set()
         self._loops: list[tuple[Names, Names]] = []
         self.written: Names = frozenset(names_in(body)[1])
-        # What an inner function reads is needed whenever that function may be called.
-        self._captured: Names = frozenset[str]().union(*(_free(node) for node in _inner_functions(body)))
+        self._captured = captured_names(body)
         self._forward(body, frozenset(arguments))
         self._backward(body, self._captured)
         self.loose |= self._later - self.written.union(arguments)
@@ -171,9 +89,9 @@ class Flow:
                 return _meet([self._forward(statement.body, bound), self._forward(statement.orelse, bound)])
             case ast.For() | ast.AsyncFor():
                 self._check(statement.iter, bound)
-                self._forward(statement.body, bound | self.writes(statement.target))
+                end = self._forward(statement.body, bound | self.writes(statement.target))
                 self._forward(statement.orelse, bound)
-                return bound
+                return end if end is not None and _runs_once(statement) else bound
             case ast.While():
                 self._check(statement.test, bound)
                 self._forward(statement.body, bound | self.writes(statement.test))
@@ -190,7 +108,7 @@ class Flow:
                 self._check(statement.subject, bound)
                 ends = [self._forward(c.body, bound | self.writes(c.pattern)) for c in statement.cases]
                 return _meet([*ends, bound])
-        if isinstance(statement, _DEFINITIONS):
+        if isinstance(statement, DEFINITIONS):
             self._later |= self.reads(statement)  # its body runs later, when more is bound
         else:
             self._check(statement, bound)
@@ -236,7 +154,9 @@ class Flow:
                 return self._live_in_loop(statement, live, self.reads(statement.test), NONE)
             case ast.With() | ast.AsyncWith():
                 live = self._backward(statement.body, live)
-                return live.union(*(self.reads(item) for item in statement.items))
+                for item in reversed(statement.items):
+                    live = (live - self.writes(item)) | self.reads(item)
+                return live
             case ast.Try() | ast.TryStar():
                 end = self._backward(statement.finalbody, live)
                 caught = end.union(*(self._backward(h.body, end) for h in statement.handlers))
@@ -250,7 +170,10 @@ class Flow:
                 return self._loops[-1][0]
             case ast.Continue() if self._loops:
                 return self._loops[-1][1]
-        return (live - self.writes(statement)) | self.reads(statement)
+        writes = self.writes(statement)
+        if binds_names_only(statement) and live.isdisjoint(writes):
+            return live  # what only a dead statement reads is not needed either
+        return (live - writes) | self.reads(statement)
 
     def _live_in_loop(
         self, loop: ast.For | ast.AsyncFor | ast.While, live: Names, test: Names, target: Names
@@ -265,16 +188,13 @@ class Flow:
         return head
 
 
-def _inner_functions(body: list[ast.stmt]) -> list[ast.AST]:
-    found: list[ast.AST] = []
-    stack: list[ast.AST] = list(body)
-    while stack:
-        node = stack.pop()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            found.append(node)  # its own inner functions are part of what it reads
-        elif not isinstance(node, ast.Name | ast.Constant):
-            stack += children(node)
-    return found
+def _runs_once(loop: ast.For | ast.AsyncFor) -> bool:
+    """Tell whether the loop's body surely runs to its end: `for _ in range(3)` without a `break`."""
+    match loop.iter:
+        case ast.Call(func=ast.Name(id="range"), args=[ast.Constant(value=int(turns))]) if turns > 0:
+            leaving = (ast.Break, ast.Continue)
+            return not any(isinstance(node, leaving) for part in loop.body for node in ast.walk(part))
+    return False
 
 
 def _meet(ends: list[Names | None]) -> Names | None:
@@ -284,7 +204,7 @@ def _meet(ends: list[Names | None]) -> Names | None:
 
 def top_names(tree: ast.Module) -> Names:
     """Return the names bound at the top level of a program."""
-    definitions = {node.name for node in tree.body if isinstance(node, _DEFINITIONS)}
+    definitions = {node.name for node in tree.body if isinstance(node, DEFINITIONS)}
     return frozenset(names_in(_plain_statements(tree))[1] | definitions)
 
 
@@ -294,10 +214,10 @@ def loose_names(tree: ast.Module, functions: Iterable[ast.FunctionDef]) -> set[s
     if "*" in top:
         return set()  # a star import hides what is bound
     known = top | BUILTINS
-    definitions = [node.name for node in tree.body if isinstance(node, _DEFINITIONS)]
+    definitions = [node.name for node in tree.body if isinstance(node, DEFINITIONS)]
     loose = Flow(_plain_statements(tree), definitions).loose - BUILTINS
     return loose.union(*(Flow.of(function).loose - known for function in functions))
 
 
 def _plain_statements(tree: ast.Module) -> list[ast.stmt]:
-    return [node for node in tree.body if not isinstance(node, _DEFINITIONS)]
+    return [node for node in tree.body if not isinstance(node, DEFINITIONS)]

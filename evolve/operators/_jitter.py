@@ -17,12 +17,13 @@ from evolve.operators._numbers import (
     Number,
     Scale,
     free_numbers,
+    is_seed_name,
     literals,
     redraw,
     write_number,
 )
 from evolve.operators._program import BuiltinOperator, Change, Program
-from evolve.operators._random import chance, pick, weighted
+from evolve.operators._random import chance, weighted
 from evolve.operators._source import Edit
 
 
@@ -52,7 +53,7 @@ def jitter(program: Program, context: Context, scale: Scale) -> Change | None:
     """Draw new values for one to four numbers."""
     rng = context.rng
     places = _places_in_entry(program) if chance(rng, 0.5) else _places_outside(program, rng)
-    places = places or _places_in_entry(program) or [*literals(program.source.tree.body)]
+    places = places or _places_in_entry(program) or [*literals([*program.active])]
     if scale.floats_first:
         places = [place for place in places if isinstance(place.value, float)] or places
     if not places:
@@ -71,12 +72,11 @@ def _places_in_entry(program: Program) -> list[Place]:
 
 
 def _places_outside(program: Program, rng: np.random.Generator) -> list[Place]:
-    """List the numbers of one other function or of the module's own statements."""
-    body = program.source.tree.body
-    functions = [node for node in body if isinstance(node, ast.FunctionDef) and node is not program.entry]
-    others = [node for node in body if not isinstance(node, ast.FunctionDef | ast.Import | ast.ImportFrom)]
-    groups: list[tuple[float, list[ast.stmt]]] = [(_length([f]), [f]) for f in functions]
-    return [*literals(weighted(rng, [*groups, (_length(others), others)]))]
+    """List the numbers of one other definition, drawn by length; those of constants go together."""
+    plain: list[ast.stmt] = [node for node in program.active if isinstance(node, ast.Assign | ast.AnnAssign)]
+    groups: list[tuple[float, list[ast.stmt]]] = [(_length(plain), plain)]
+    groups += [(_length([node]), [node]) for node in program.active if node not in plain]
+    return [*literals(weighted(rng, groups))]
 
 
 def _length(nodes: Sequence[ast.stmt]) -> float:
@@ -96,9 +96,13 @@ def entry_defaults(program: Program) -> list[Default]:
 
 
 def _draw_places(rng: np.random.Generator, places: list[Place]) -> list[Place]:
-    """Draw mostly one place, seldom up to four; of one call at most one default."""
+    """Draw mostly one place, seldom up to four; of one call at most one default.
+
+    Seeds come more often: they have so many values that are all worth a try.
+    """
     count = min(len(places), weighted(rng, [(0.7, 1), (0.18, 2), (0.08, 3), (0.04, 4)]))
-    drawn = [pick(rng, places) for _ in range(count)]
+    weights = [(3.0 if is_seed_name(place.label) else 1.0, place) for place in places]
+    drawn = [weighted(rng, weights) for _ in range(count)]
     return list({id(place.node): place for place in drawn}.values())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from evolve.operators._flow import bound_name, names_in
+from evolve.operators._names import bound_name, names_in
 from evolve.operators._program import Program
 from evolve.operators._source import Edit, Source, is_text
 

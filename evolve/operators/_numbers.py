@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evolve.operators._flow import children
+from evolve.operators._names import children
 from evolve.operators._random import chance, pick
 
 Number = int | float
@@ -110,6 +110,7 @@ def _draw_int(rng: np.random.Generator, value: int, scale: Scale) -> int:
         new = new if new > 0 else 1 + size  # zero steps, points or turns seldom help
     else:
         new = round(abs(_draw_float(rng, float(size), scale)))
+        new = new if new != size else size + 1
     return int(math.copysign(new, value))
 
 

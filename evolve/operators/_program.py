@@ -10,7 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from evolve.operators._base import Context, NoProposal, Parent, Proposal
-from evolve.operators._flow import NONE, Flow, Names, loose_names, names_in, top_names
+from evolve.operators._flow import NONE, Flow, Names, loose_names, top_names
+from evolve.operators._names import names_in
 from evolve.operators._random import chance, weighted
 from evolve.operators._source import Edit, Source, functions
 from evolve.source import accepts, check_compiles, find_function, may_return, parse, tree_hash
@@ -39,6 +40,16 @@ class Program:
             raise NoProposal(f"program {parent.id} does not define {context.entry!r} at top level")
         self.entry = entry
         self._flows: dict[ast.FunctionDef, Flow] = {}
+        self._mate: Program | None = None
+
+    def mate(self, context: Context) -> Program:
+        """Return the second parent, parsed once however many changes are tried.
+
+        Raises:
+            NoProposal: its text does not parse or does not define the entry.
+        """
+        self._mate = self._mate or Program(context.parents[1], context)
+        return self._mate
 
     @cached_property
     def functions(self) -> list[ast.FunctionDef]:
@@ -83,12 +94,27 @@ class Program:
         gone = flow.writes(statement) - flow.bound.get(statement, NONE)
         return gone.isdisjoint(flow.live_after.get(statement, NONE))
 
+    @cached_property
+    def active(self) -> list[ast.stmt]:
+        """The other top-level definitions whose change can change what the entry returns, in order."""
+        needed = set(self.flow.live_before[self.entry.body[0]])
+        found: list[ast.stmt] = []
+        queue = sorted(needed)
+        for name in queue:
+            node = self.definitions.get(name)
+            if node is not None and node is not self.entry:
+                found.append(node)
+                more = names_in([node])[0] - needed
+                needed |= more
+                queue += sorted(more)
+        return sorted(found, key=lambda node: node.lineno)
+
     def pick_function(self, rng: np.random.Generator, entry_share: float = 0.5) -> ast.FunctionDef:
-        """Draw a function: the entry with probability `entry_share`, the others by their length.
+        """Draw a function: the entry with probability `entry_share`, other active ones by their length.
 
         The entry is where blocks are composed; in a long program it would else hardly be drawn.
         """
-        others = [function for function in self.functions if function is not self.entry]
+        others = list(functions(ast.Module(self.active, [])))
         if not others or chance(rng, entry_share):
             return self.entry
         return weighted(rng, [((f.end_lineno or 0) - f.lineno + 1.0, f) for f in others])

@@ -25,11 +25,6 @@ def weighted(rng: np.random.Generator, items: Sequence[tuple[float, Item]]) -> I
     return items[-1][1]
 
 
-def shuffled(rng: np.random.Generator, items: Sequence[Item]) -> list[Item]:
-    """Return the items in random order."""
-    return [items[int(i)] for i in rng.permutation(len(items))]
-
-
 def chance(rng: np.random.Generator, probability: float) -> bool:
     """Tell whether an event of this probability happens."""
     return float(rng.random()) < probability

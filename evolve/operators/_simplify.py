@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from itertools import pairwise
 
 from evolve.operators._base import Context
-from evolve.operators._flow import NONE, bound_name, names_in
+from evolve.operators._flow import NONE, Flow
+from evolve.operators._names import binds_names_only, bound_name, names_in
 from evolve.operators._numbers import number_of
 from evolve.operators._program import BuiltinOperator, Change, Program
 from evolve.operators._random import pick, weighted
@@ -31,7 +31,6 @@ def tidy(program: Program, context: Context) -> Change | None:  # noqa: ARG001 -
         "unused functions": unused_definitions(program),
         "unused imports": unused_imports(program),
         "dead assignments": dead_assignments(program),
-        "repeated statements": repeated_statements(program),
         "neutral operations": neutral_operations(program),
     }
     edits = [edit for part in parts.values() for edit in part]
@@ -80,45 +79,14 @@ def dead_assignments(program: Program) -> list[Edit]:
     edits = []
     for function in program.functions:
         flow = program.flow_of(function)
-        if any(isinstance(node, ast.Global | ast.Nonlocal) for node in ast.walk(function)):
-            continue
         dead = []
         for block in blocks_of(program.source, function):
             for statement in block:
                 live = flow.live_after.get(statement, NONE)
-                if _binds_names_only(statement) and live.isdisjoint(flow.writes(statement)):
+                if binds_names_only(statement) and live.isdisjoint(flow.writes(statement)):
                     dead.append(statement)
         edits += program.source.remove(dead, function)
     return edits
-
-
-def _binds_names_only(statement: ast.stmt) -> bool:
-    match statement:
-        case ast.Assign(targets=targets):
-            names = [part for t in targets for part in (t.elts if isinstance(t, ast.Tuple) else [t])]
-            return all(isinstance(name, ast.Name) for name in names)
-        case ast.AugAssign(target=ast.Name()) | ast.AnnAssign(target=ast.Name()):
-            return True
-    return False
-
-
-def repeated_statements(program: Program) -> list[Edit]:
-    """Find assignments that the statement right above has made already."""
-    source = program.source
-    edits = []
-    for function in program.functions:
-        flow = program.flow_of(function)
-        for block in blocks_of(source, function):
-            for first, second in pairwise(block):
-                same = isinstance(first, ast.Assign) and source.segment(first) == source.segment(second)
-                # With calls the second may do something more, such as draw further numbers.
-                if same and flow.reads(first).isdisjoint(flow.writes(first)) and not _calls(first):
-                    edits.append(source.delete(second))
-    return edits
-
-
-def _calls(statement: ast.stmt) -> bool:
-    return any(isinstance(node, ast.Call) for node in ast.walk(statement))
 
 
 def neutral_operations(program: Program) -> list[Edit]:
@@ -151,8 +119,11 @@ def unroll(program: Program, context: Context) -> Change | None:
     """Do the body of a loop or of a condition once, always."""
     found: list[tuple[ast.FunctionDef, ast.For | ast.If]] = []
     for function in program.functions:
+        flow = program.flow_of(function)
         for block in blocks_of(program.source, function):
-            found += [(function, s) for s in block if isinstance(s, ast.For | ast.If) and not s.orelse]
+            found += [
+                (function, s) for s in block if isinstance(s, ast.For | ast.If) and _is_unrollable(flow, s)
+            ]
     if not found:
         return None
     function, statement = pick(context.rng, found)
@@ -164,6 +135,16 @@ def unroll(program: Program, context: Context) -> Change | None:
     edit = source.replace_lines(statement, statement, "".join(line.removeprefix(indent) for line in lines))
     summary = f"{function.name}: unrolled line {statement.lineno}: {source.headline(statement)}"
     return Change.of(program, [edit], summary)
+
+
+def _is_unrollable(flow: Flow, statement: ast.For | ast.If) -> bool:
+    """Tell whether the body can stand alone: there is no `else`, and no loop variable is needed."""
+    if statement.orelse:
+        return False
+    if isinstance(statement, ast.If):
+        return True
+    needed = flow.live_before[statement.body[0]] | flow.live_after[statement]
+    return needed.isdisjoint(flow.writes(statement.target))
 
 
 def drop(program: Program, context: Context) -> Change | None:

@@ -82,6 +82,8 @@ def _add_sites(found: list[Site], statement: ast.stmt) -> None:
 def _is_value(node: ast.expr) -> bool:
     if isinstance(node, ast.Slice | ast.Starred | ast.GeneratorExp | ast.JoinedStr):
         return False
+    if isinstance(node, ast.Tuple) and any(isinstance(part, ast.Slice) for part in node.elts):
+        return False  # an index of several dimensions: x[:, 0]
     return isinstance(getattr(node, "ctx", None), ast.Load | None)
 
 

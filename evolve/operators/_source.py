@@ -31,7 +31,7 @@ class Source:
         Raises:
             SyntaxError: see `evolve.source.parse`.
         """
-        text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
         self.text = text if text.endswith("\n") else text + "\n"
         self.tree = parse(self.text)
         self._lines = self.text.encode().split(b"\n")

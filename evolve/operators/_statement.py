@@ -87,12 +87,12 @@ def swap(program: Program, context: Context, function: ast.FunctionDef, blocks: 
 
 def move(program: Program, context: Context, function: ast.FunctionDef, blocks: Blocks) -> Change | None:
     """Move a statement to another place, in its own block or another one."""
-    statement = pick(context.rng, [s for block in blocks for s in block])
-    target = pick(
-        context.rng, [s for block in blocks for s in block if not _within(s, statement)] or [statement]
-    )
-    if target is statement or rigid(statement):
+    every = sorted((s for block in blocks for s in block), key=lambda s: s.lineno)
+    statement = pick(context.rng, every)
+    targets = [s for s in every if _may_move(program, function, every, statement, s)]
+    if not targets or rigid(statement):
         return None
+    target = pick(context.rng, targets)
     code = _code(program, statement, statement)
     edits = [*program.source.remove([statement], function), program.source.insert_before(target, code)]
     summary = f"{function.name}: moved {_where(statement)} before {_where(target)}"
@@ -113,7 +113,7 @@ def guard(program: Program, context: Context, function: ast.FunctionDef, blocks:
     """Do a statement only under a condition that the function states elsewhere."""
     flow = program.flow_of(function)
     tests = [site.node for site in sites(function) if isinstance(site.node, ast.Compare)]
-    runs = [run for run in _runs(blocks) if len(run) == 1]
+    runs = [run for run in _runs(blocks) if len(run) == 1 and program.is_removable(run[0], function)]
     if not tests or not runs:
         return None
     test, run = pick(context.rng, tests), pick(context.rng, runs)
@@ -163,6 +163,20 @@ def _may_swap(program: Program, function: ast.FunctionDef, first: ast.stmt, seco
     flow = program.flow_of(function)
     new = flow.writes(first) - flow.bound.get(first, frozenset())
     return new.isdisjoint(flow.reads(second))
+
+
+def _may_move(
+    program: Program, function: ast.FunctionDef, every: list[ast.stmt], statement: ast.stmt, target: ast.stmt
+) -> bool:
+    """Tell whether every name stays bound when a statement goes before another one."""
+    if _within(target, statement):
+        return False
+    flow = program.flow_of(function)
+    if target.lineno < statement.lineno:
+        return flow.reads(statement) & flow.written <= flow.bound[target]
+    new = flow.writes(statement) - flow.bound[statement]
+    skipped = [s for s in every if statement.lineno < s.lineno < target.lineno]
+    return all(new.isdisjoint(flow.reads(s)) for s in skipped)
 
 
 def _within(statement: ast.stmt, outer: ast.stmt) -> bool:

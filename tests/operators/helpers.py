@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 import numpy as np
@@ -112,8 +111,13 @@ def context(
 
 
 def propose(name: str, given: Context) -> Proposal:
-    """Run a built-in operator."""
-    return asyncio.run(builtin_operators()[name].propose(given))
+    """Run a built-in operator, which waits for nothing and so needs no event loop."""
+    try:
+        builtin_operators()[name].propose(given).send(None)
+    except StopIteration as stop:
+        result = stop.value
+    assert isinstance(result, Proposal)
+    return result
 
 
 def proposals(name: str, *texts: str, tries: int = 60, blocks: Sequence[Block] = ()) -> dict[str, str]:
@@ -159,7 +163,13 @@ def statements(draw: st.DrawFn, depth: int = 0) -> list[str]:
         f"{target} = (lambda x: x + {one})({number})",
         f'label = f"{{{one}:>{{3}}}} {{{two} + 1!r}}"',
     ]
-    heads = ["for i in range(3):", f"if {one} < {number}:", f"while {one} is None:", f"if {one} and {two}:", "try:"]
+    heads = [
+        "for i in range(3):",
+        f"if {one} < {number}:",
+        f"while {one} is None:",
+        f"if {one} and {two}:",
+        "try:",
+    ]
     kind = draw(st.integers(0, len(simple) + (len(heads) if depth < 2 else 0) - 1))
     if kind < len(simple):
         return simple[kind].split("\n")
