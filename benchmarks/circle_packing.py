@@ -50,7 +50,9 @@ def one_seed(n: int, seed: int, seconds: float, islands: str, workers: int) -> d
 
 def main() -> None:
     """Measure and report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=120.0, help="run time of each seed")
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds, from 0 on")
     parser.add_argument("--n", type=int, default=26, help="number of circles")
@@ -58,10 +60,13 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="programs evaluated at once")
     options = parser.parse_args()
     rows = [
-        one_seed(options.n, seed, options.seconds, options.islands, options.workers) for seed in range(options.seeds)
+        one_seed(options.n, seed, options.seconds, options.islands, options.workers)
+        for seed in range(options.seeds)
     ]
     finals = [float(row["best"]) for row in rows]  # type: ignore[arg-type]
-    print(f"n={options.n}: min {min(finals):.6f}, median {statistics.median(finals):.6f}, max {max(finals):.6f}")
+    print(
+        f"n={options.n}: min {min(finals):.6f}, median {statistics.median(finals):.6f}, max {max(finals):.6f}"
+    )
     _results.write(f"circle_packing_{options.n}", {**vars(options), "runs": rows})
 
 

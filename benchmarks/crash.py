@@ -40,7 +40,9 @@ def digest(folder: Path) -> str:
 
 def main() -> None:
     """Kill, resume, compare."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=20, help="how often to kill")
     parser.add_argument("--evals", type=int, default=150, help="length of the run")
     parser.add_argument("--seed", type=int, default=0, help="seed of the instants")
@@ -73,8 +75,13 @@ def main() -> None:
             counts = Counter((row.ticket, row.stage) for row in reader.stage_results())
             sessions = len(reader.events(kind="resumed"))
     twice = sum(count > 1 for count in counts.values())
-    print(f"{kills} kills, {sessions} resumed sessions: equal end {same}; stages computed twice after being stored: {twice}")
-    _results.write("crash", {**vars(options), "sessions": sessions, "equal_end": same, "computed_twice": twice})
+    print(
+        f"{kills} kills, {sessions} resumed sessions: equal end {same}; "
+        f"stages computed twice after being stored: {twice}"
+    )
+    _results.write(
+        "crash", {**vars(options), "sessions": sessions, "equal_end": same, "computed_twice": twice}
+    )
     sys.exit(0 if same and not twice else 1)
 
 

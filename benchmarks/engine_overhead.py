@@ -8,6 +8,7 @@ stays over a long run. Run it alone: `python benchmarks/engine_overhead.py [--lo
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import subprocess
 import sys
@@ -41,7 +42,8 @@ print(1000 * sorted(times)[len(times) // 2])
 def fork_floor_ms(processes: int) -> float:
     """Return the median of a bare fork, exit and wait of a numpy process, in ms, that many at a time."""
     started = [
-        subprocess.Popen([sys.executable, "-c", FLOOR], stdout=subprocess.PIPE, text=True) for _ in range(processes)
+        subprocess.Popen([sys.executable, "-c", FLOOR], stdout=subprocess.PIPE, text=True)
+        for _ in range(processes)
     ]
     return statistics.mean(float(process.communicate()[0]) for process in started)
 
@@ -49,7 +51,10 @@ def fork_floor_ms(processes: int) -> float:
 def commit_times(programs: int, workers: int) -> list[float]:
     """Run that many tickets; return the run time at each commit, in seconds."""
     preset = Preset.model_validate(
-        {"archipelago": {"title": "one arm"}, "island": [{"selection": {"kind": "uniform"}, "operators": {"jitter": 1.0}}]}
+        {
+            "archipelago": {"title": "one arm"},
+            "island": [{"selection": {"kind": "uniform"}, "operators": {"jitter": 1.0}}],
+        }
     )
     with tempfile.TemporaryDirectory() as runs:
         result = evolve.run(
@@ -62,12 +67,14 @@ def commit_times(programs: int, workers: int) -> list[float]:
 def per_program_ms(times: list[float]) -> list[float]:
     """Return the wall time per program in ms, for every full block of 100."""
     edges = times[::BLOCK]
-    return [1000 * (b - a) / BLOCK for a, b in zip(edges, edges[1:], strict=False)]
+    return [1000 * (b - a) / BLOCK for a, b in itertools.pairwise(edges)]
 
 
 def main() -> None:
     """Measure and report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--programs", type=int, default=2000, help="programs of the short runs")
     parser.add_argument("--long", type=int, default=20_000, help="programs of the long run; 0 leaves it out")
     options = parser.parse_args()
@@ -81,7 +88,9 @@ def main() -> None:
             "median_ms_per_program": round(median, 3),
             "bare_fork_ms": round(floor[workers], 3),
         }
-        print(f"{workers} workers: {median:.2f} ms a program; a bare fork alone takes {floor[workers]:.2f} ms")
+        print(
+            f"{workers} workers: {median:.2f} ms a program; a bare fork alone takes {floor[workers]:.2f} ms"
+        )
     if options.long:
         times = commit_times(options.long, 2)
         first = times[1000] - times[0]
@@ -92,7 +101,10 @@ def main() -> None:
             "last_1000_ms": round(last, 3),
             "ratio": round(last / first, 3),
         }
-        print(f"{len(times)} programs: first 1,000 {first:.2f} ms each, last {last:.2f} ms: ratio {last / first:.2f}")
+        print(
+            f"{len(times)} programs: first 1,000 {first:.2f} ms each, last {last:.2f} ms: "
+            f"ratio {last / first:.2f}"
+        )
     _results.write("engine_overhead", figures)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +13,9 @@ from pydantic import BaseModel, ValidationError
 from evolve.errors import EvolveError
 
 Model = TypeVar("Model", bound=BaseModel)
+
+_SCALARS = frozenset({"bool", "int", "float", "str"})
+"""How pydantic names the members of a union of scalars, as the last part of a location."""
 
 
 def load_toml(path: Path, model: type[Model], error: type[EvolveError]) -> Model:
@@ -25,7 +28,9 @@ def load_toml(path: Path, model: type[Model], error: type[EvolveError]) -> Model
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
-        raise error(f"{path}: cannot be read ({problem.strerror}). Check the path and its permissions.") from None
+        raise error(
+            f"{path}: cannot be read ({problem.strerror}). Check the path and its permissions."
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise error(f"{path}: is not valid TOML: {problem}. Mend the syntax at that place.") from None
     return validate(data, model, error, where=str(path))
@@ -36,7 +41,8 @@ def validate(data: Any, model: type[Model], error: type[EvolveError], *, where: 
     try:
         return model.model_validate(data)
     except ValidationError as problem:
-        raise error("\n".join(_explain(where, item, model) for item in problem.errors())) from None
+        lines = [_explain(where, item, model) for item in _one_a_value(problem.errors())]
+        raise error("\n".join(lines)) from None
 
 
 def suggest(name: str, choices: Iterable[str]) -> str:
@@ -45,27 +51,41 @@ def suggest(name: str, choices: Iterable[str]) -> str:
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
+def _one_a_value(items: Iterable[Any]) -> Iterator[Any]:
+    """Replace the errors of a union's members, one each for the same value, by a single one."""
+    seen: set[Any] = set()
+    for item in items:
+        location = item["loc"][:-1]
+        if not location or item["loc"][-1] not in _SCALARS or item["type"] in ("missing", "extra_forbidden"):
+            yield item
+        elif location not in seen:
+            seen.add(location)
+            yield {**item, "loc": location, "msg": "must be a finite number, a text, true or false"}
+
+
 def _explain(where: str, item: Any, model: type[BaseModel]) -> str:
     key = _key(item["loc"])
     value = item["input"]
     if item["type"] == "extra_forbidden":
         siblings = _siblings(model, item["loc"])
         allowed = f" Keys known here: {', '.join(siblings)}." if siblings else ""
-        return f"{where}: {key}: unknown key (value {value!r}).{suggest(str(item['loc'][-1]), siblings)}{allowed}"
+        near = suggest(str(item["loc"][-1]), siblings)
+        return f"{where}: {key}: unknown key (value {value!r}).{near}{allowed}"
     if item["type"] == "missing":
         return f"{where}: {key}: is missing; add it."
     message = item["msg"].removeprefix("Value error, ")
     shown = "" if isinstance(value, dict) else f", got {value!r}"
-    return f"{where}: {key or 'the file'}: {message[0].lower()}{message[1:]}{shown}."
+    place = f"{where}: {key}" if key else where
+    return f"{place}: {message[0].lower()}{message[1:]}{shown}."
 
 
 def _key(location: tuple[Any, ...]) -> str:
-    """Render a location as `measures[0].bins`, without pydantic's names of union members."""
+    """Render a location as `measures[0].bins`."""
     text = ""
     for part in location:
         if isinstance(part, int):
             text += f"[{part}]"
-        elif part not in {"bool", "int", "float", "str"}:
+        else:
             text += f".{part}" if text else str(part)
     return text
 
@@ -83,7 +103,7 @@ def _siblings(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
     return list(getattr(current, "model_fields", {}))
 
 
-def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in getattr(annotation, "__args__", ()):

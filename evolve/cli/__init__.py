@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 import evolve
-from evolve.cli import _export, _run, _show
+from evolve.cli import _export, _lineage, _list, _run, _show
 from evolve.cli._text import err, plain
 from evolve.errors import EvolveError
 
@@ -23,15 +25,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(_run.run)
-app.command()(_run.resume)
-app.command()(_show.runs)
-app.command()(_show.show)
-app.command()(_show.lineage)
-app.command()(_show.diff)
-app.command()(_export.export)
-app.command()(_export.verify)
-app.command()(_show.problems)
+for command in (
+    _list.problems,
+    _run.run,
+    _run.resume,
+    _list.runs,
+    _show.show,
+    _lineage.lineage,
+    _lineage.diff,
+    _export.export,
+    _export.verify,
+):
+    app.command()(command)
 
 
 def _version(asked: bool) -> None:
@@ -42,24 +47,34 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,  # noqa: ARG001
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Search for better programs by evolution.
 
-    A problem is a seed program and a way to score it. A run evolves programs from the seed, scores each
-    in a sandbox, keeps every lineage, and ends with the best program, ready to take home.
+    A problem is a seed program and a way to score it. A run evolves programs
+    from the seed, scores each in a sandbox, keeps every lineage, and ends with
+    the best program, ready to take home.
 
-    Begin with: evolve run circle_packing --max-seconds 60
+    Begin with:
+      evolve run circle_packing --max-seconds 60
+      evolve show last
+
+    `evolve COMMAND --help` explains a command, with examples.
     """
 
 
-def main() -> None:
-    """Run the command line; exit codes: 0 done, 1 a verification failed, 2 user error, 130 interrupted."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line on the arguments, those of the process when omitted.
+
+    Ends in SystemExit with the code: 0 done, 1 a verification failed, 2 user error, 130 interrupted.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # no text may fail for want of a character
     try:
-        app()
+        app(arguments)
     except EvolveError as error:
         err.print(plain("error: ", "bold red").append_text(plain(error)), soft_wrap=True)
         sys.exit(USER_ERROR)
-    except KeyboardInterrupt:
-        err.print("interrupted")
-        sys.exit(_run.INTERRUPTED)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import json
+import sys
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -13,11 +13,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from evolve.cli._text import duration, number
+from evolve.cli._text import counted, discard, duration, number, plain
 from evolve.engine import Progress, Source
 
 _LIVE_PERIOD_S = 0.25
 _PLAIN_PERIOD_S = 5.0
+_DIGITS = 12
 
 
 class PollingDisplay:
@@ -39,12 +40,12 @@ class PollingDisplay:
         """See `evolve.engine.Display`."""
         if self._task is not None:
             self._task.cancel()
-        if self._source is not None:
-            self.show(self._source.progress())
+        if self._source is not None and (last := self._source.progress()).tickets:
+            self.show(last)
 
     def message(self, text: str) -> None:
         """See `evolve.engine.Display`."""
-        self.console.print(text, style="yellow", markup=False)
+        self.console.print(plain(text, "yellow"), soft_wrap=True)
 
     async def _poll(self, source: Source) -> None:
         while True:
@@ -82,15 +83,18 @@ class LiveDisplay(PollingDisplay):
 
     def _lines(self, p: Progress) -> list[Table | Text]:
         best = Text("best ", style="dim")
-        best.append(f"{self._metric} = {number(p.best[1])}" if p.best else "none yet", style="bold green")
+        best.append(
+            f"{self._metric} = {number(p.best[1], _DIGITS)}" if p.best else "none yet", style="bold green"
+        )
         if p.best:
-            best.append(f"  (program {p.best[0]}, {p.since_best} evaluations ago)", style="dim")
+            best.append(f"  (program {p.best[0]}, {counted(p.since_best, 'evaluation')} ago)", style="dim")
         bar = Table.grid(padding=(0, 1))
         share = p.done or 0.0
+        left = "" if p.left_s is None else f", {duration(p.left_s)} to go"
         bar.add_row(
             ProgressBar(total=1.0, completed=share, width=30),
-            f"{share:4.0%}" if p.done is not None else "no limit",
-            Text(f"{duration(p.elapsed_s)} gone, {duration(p.left_s)} to go", style="dim"),
+            f"{share:4.0%}" if p.done is not None else "",
+            Text(f"{duration(p.elapsed_s)} gone{left}", style="dim"),
         )
         return [bar, best, Text(_counts(p)), Text(_coverage(p), style="dim")]
 
@@ -101,11 +105,12 @@ class PlainDisplay(PollingDisplay):
     def show(self, progress: Progress) -> None:
         """See `PollingDisplay.show`."""
         p = progress
-        best = f"best {number(p.best[1])} (program {p.best[0]})" if p.best else "no valid program yet"
+        best = (
+            f"best {number(p.best[1], _DIGITS)} (program {p.best[0]})" if p.best else "no valid program yet"
+        )
+        left = "" if p.left_s is None else f"; {duration(p.left_s)} to go"
         self.console.print(
-            f"{duration(p.elapsed_s)}: {_counts(p)}; {best}; {_coverage(p)}; {duration(p.left_s)} to go",
-            soft_wrap=True,
-            markup=False,
+            plain(f"{duration(p.elapsed_s)}: {_counts(p)}; {best}; {_coverage(p)}{left}"), soft_wrap=True
         )
 
 
@@ -114,7 +119,8 @@ class JsonDisplay(PollingDisplay):
 
     def show(self, progress: Progress) -> None:
         """See `PollingDisplay.show`."""
-        emit({"event": "progress", **dataclasses.asdict(progress)})
+        best = dict(zip(("program", "objective"), progress.best, strict=True)) if progress.best else None
+        emit({"event": "progress", **dataclasses.asdict(progress), "best": best})
 
     def message(self, text: str) -> None:
         """See `evolve.engine.Display`."""
@@ -123,16 +129,16 @@ class JsonDisplay(PollingDisplay):
 
 def emit(data: object) -> None:
     """Write one JSON line to standard output."""
-    import sys
-
-    with contextlib.suppress(BrokenPipeError):
+    try:
         sys.stdout.write(json.dumps(data, default=str) + "\n")
         sys.stdout.flush()
+    except BrokenPipeError:
+        discard(sys.stdout)
 
 
 def _counts(p: Progress) -> str:
     kinds = ", ".join(f"{count} {status}" for status, count in sorted(p.statuses.items()))
-    return f"{p.evaluations} evaluations, {p.rate:.1f}/s ({kinds or 'none yet'})"
+    return f"{counted(p.evaluations, 'evaluation')}, {p.rate:.1f}/s ({kinds or 'none yet'})"
 
 
 def _coverage(p: Progress) -> str:

@@ -11,8 +11,7 @@ import typer
 from evolve.cli import _options as options
 from evolve.cli._display import emit
 from evolve.cli._runs import find_run
-from evolve.cli._show import ProgramId
-from evolve.cli._text import out, plain, table
+from evolve.cli._text import out, plain
 from evolve.export import export as write_export
 from evolve.export import verify as verify_export
 
@@ -21,45 +20,79 @@ MISMATCH = 1
 
 def export(
     run: options.RunName,
-    program: ProgramId = None,
-    out_folder: Annotated[Path | None, typer.Option("--out", "-o", help="Folder to write.  [default: best/ in the run's folder]", show_default=False)] = None,
-    runs: options.Runs = Path("runs"),
+    program: options.ProgramId = None,
+    out_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FOLDER",
+            help="Folder to write. By default, best/ or program-N/ in the run's folder.",
+            show_default=False,
+        ),
+    ] = None,
+    runs: options.Runs = options.RUNS,
     json: options.Json = False,
 ) -> None:
     """Write the best program, ready to import or to run, with its score, provenance, lineage and picture.
 
-    The program is evaluated once more in fresh processes; it is exported only when it scores the same.
+    The program is evaluated once more in fresh processes; it is exported only
+    when it scores the same.
 
-    Example: evolve export last -o best/ && python best/program.py
+    Examples:
+      evolve export last -o best/
+      evolve export last 42 -o program42/
+
+    Then `python best/program.py` runs it alone, and `evolve verify best/`
+    scores it again.
     """
     done = asyncio.run(write_export(find_run(run, runs), out_folder, program))
+    result = done.folder / "result.json"
     if json:
-        emit({"folder": done.folder, "program": done.program, "pictures": done.pictures, "objective": done.objective, "note": done.note})
+        facts = {"folder": done.folder, "program": done.program, "result": result, "pictures": done.pictures}
+        emit({**facts, "objective": done.objective, "note": done.note})
         return
-    rows = [("program", done.program), ("result", done.folder / "result.json"), *(("picture", path) for path in done.pictures)]
     out.print(f"objective {done.objective!r}, measured again in fresh processes")
-    out.print(table(("", ""), rows))
+    for name, path in (
+        ("program", done.program),
+        ("result", result),
+        *(("picture", p) for p in done.pictures),
+    ):
+        out.print(plain(f"{name:8} {path}"), soft_wrap=True)
     if done.note:
-        out.print(plain(done.note, "yellow"))
+        out.print(plain(done.note, "yellow"), soft_wrap=True)
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(help="An export: the folder that holds result.json.", show_default=False)],
-    problem: Annotated[str | None, typer.Option("--problem", help="The problem's folder, when it has moved.")] = None,
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER", help="An export: the folder that holds result.json.", show_default=False
+        ),
+    ],
+    problem: Annotated[
+        str | None,
+        typer.Option("--problem", metavar="FOLDER", help="The problem's folder, when it has moved."),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Score an export again in fresh processes and compare every metric exactly.
+
+    Examples:
+      evolve verify best/
+      evolve verify best/ --problem path/to/my_problem
 
     Exit code 0 when it holds, 1 when it does not.
     """
     result = asyncio.run(verify_export(folder, problem))
     if json:
-        emit({"holds": not result.differences, "claimed": result.claimed, "found": result.found, "differences": result.differences})
+        facts = {"claimed": result.claimed, "found": result.found, "differences": result.differences}
+        emit({"holds": not result.differences, **facts})
     elif result.differences:
-        out.print("[bold red]does not hold[/]")
+        out.print(plain("does not hold", "bold red"))
         for line in result.differences:
             out.print(plain(f"  {line}"), soft_wrap=True)
     else:
-        out.print(f"[bold green]holds[/]: objective {result.found!r}, as claimed")
+        out.print(plain("holds", "bold green").append(f": objective {result.found!r}, as claimed"))
     if result.differences:
         raise typer.Exit(MISMATCH)

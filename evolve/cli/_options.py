@@ -8,23 +8,59 @@ from typing import Annotated
 
 import typer
 
+from evolve._toml import validate
+from evolve.engine import Budget
 from evolve.errors import UsageError
 from evolve.problem import Problem, Scalar
 
-RUN_HELP = "Path, name or part of the name of a run; `last` is the newest."
+RUNS = Path("runs")
 
-RunName = Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP, show_default=False)]
-Runs = Annotated[Path, typer.Option("--runs", help="Folder that holds the runs.", envvar="EVOLVE_RUNS")]
+RunName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="Path, name or part of the name of a run; `last` is the newest.",
+        show_default=False,
+    ),
+]
+ProgramId = Annotated[
+    int | None,
+    typer.Argument(
+        metavar="PROGRAM", help="Id of a program; the best one when omitted.", min=1, show_default=False
+    ),
+]
+Runs = Annotated[
+    Path, typer.Option("--runs", metavar="FOLDER", help="Folder that holds the runs.", envvar="EVOLVE_RUNS")
+]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to standard output, for scripts.")]
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", "-w", min=1, max=1024, help="Programs evaluated at once; changes speed, not results.  [default: number of cores]", show_default=False),
+    typer.Option(
+        "--workers",
+        "-w",
+        metavar="N",
+        min=1,
+        max=1024,
+        help="Programs evaluated at once; changes speed, not results. By default, one a core.",
+        show_default=False,
+    ),
 ]
-MaxEvals = Annotated[int | None, typer.Option("--max-evals", min=1, help="Stop after this many evaluations.")]
-MaxSeconds = Annotated[float | None, typer.Option("--max-seconds", min=0.001, help="Stop after this run time.")]
-Target = Annotated[float | None, typer.Option("--target", help="Stop when the objective is at least this good.")]
+MaxEvals = Annotated[
+    int | None, typer.Option("--max-evals", metavar="N", min=1, help="Stop after this many evaluations.")
+]
+MaxSeconds = Annotated[
+    float | None,
+    typer.Option("--max-seconds", metavar="SECONDS", min=0.001, help="Stop after this run time."),
+]
+Target = Annotated[
+    float | None,
+    typer.Option("--target", metavar="VALUE", help="Stop when the objective is at least this good."),
+]
 Stagnation = Annotated[
-    int | None, typer.Option("--stagnation", min=1, help="Stop after this many evaluations without a new best.")
+    int | None,
+    typer.Option(
+        "--stagnation", metavar="N", min=1, help="Stop after this many evaluations without a new best."
+    ),
 ]
 
 
@@ -32,6 +68,18 @@ def default_workers() -> int:
     """Return the number of cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def budget(
+    max_evals: int | None, max_seconds: float | None, target: float | None, stagnation: int | None
+) -> Budget:
+    """Return the limits that were given.
+
+    Raises:
+        UsageError: one is not a finite number.
+    """
+    limits = {"max_evals": max_evals, "max_seconds": max_seconds, "target": target, "stagnation": stagnation}
+    return validate(limits, Budget, UsageError, where="limits")
 
 
 def parse_params(texts: list[str], problem: Problem) -> dict[str, Scalar]:
@@ -57,5 +105,7 @@ def _convert(name: str, value: str, default: Scalar | None) -> Scalar:
             return type(default)(value)
     except (ValueError, KeyError):
         kind = type(default).__name__
-        raise UsageError(f"--param {name}={value}: must be of type {kind} like its default {default!r}.") from None
+        raise UsageError(
+            f"--param {name}={value}: must be of type {kind} like its default {default!r}."
+        ) from None
     return value

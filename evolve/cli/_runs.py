@@ -7,14 +7,22 @@ import os
 from pathlib import Path
 
 from evolve._toml import suggest
-from evolve.errors import UsageError
-from evolve.store import Reader
+from evolve.errors import EvolveError, UsageError
+from evolve.store import Commit, Reader
+
+
+def _age(folder: Path) -> tuple[str, str]:
+    """Return the time at which a run was begun, for sorting; one that cannot be read comes first."""
+    try:
+        with Reader(folder) as reader:
+            return reader.run().created_at, folder.name
+    except EvolveError:
+        return "", folder.name
 
 
 def run_folders(runs: Path) -> list[Path]:
     """Return the folders of all runs, oldest first."""
-    found = [path.parent for path in runs.glob("*/run.db")]
-    return sorted(found, key=lambda folder: ((folder / "config.toml").stat().st_ctime_ns if (folder / "config.toml").exists() else 0, folder.name))
+    return sorted((path.parent for path in runs.glob("*/run.db")), key=_age)
 
 
 def find_run(name: str, runs: Path) -> Path:
@@ -37,7 +45,9 @@ def find_run(name: str, runs: Path) -> Path:
         names = ", ".join(folder.name for folder in fits[:8])
         raise UsageError(f"run {name!r}: fits {len(fits)} runs in {runs}/: {names}. Give more of the name.")
     if path.is_dir():
-        raise UsageError(f"{path}: is not a run: it holds no run.db. `evolve runs` lists the runs in {runs}/.")
+        raise UsageError(
+            f"{path}: is not a run: it holds no run.db. `evolve runs` lists the runs in {runs}/."
+        )
     known = [folder.name for folder in folders]
     raise UsageError(
         f"run {name!r}: there is no such folder and no such run in {runs}/.{suggest(name, known)} "
@@ -58,6 +68,13 @@ def in_progress(folder: Path) -> bool:
     finally:
         os.close(lock)
     return False
+
+
+def best_of(reader: Reader) -> Commit | None:
+    """Return the best program as the engine recorded it; the problem, which may have moved, is not needed."""
+    bests = reader.events(kind="best")
+    program = bests[-1].ticket if bests else None
+    return None if program is None else reader.commit(program)
 
 
 def state_of(folder: Path, reader: Reader) -> str:

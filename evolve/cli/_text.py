@@ -2,23 +2,57 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
+from typing import IO
 
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.table import Table
 from rich.text import Text
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_UNFOLDED = 100_000
 
-out = Console(highlight=False)
+
+class Output(Console):
+    """A console for people and for pipes.
+
+    In a terminal, text folds at its width; in a pipe or a file every row stays on one line. When the
+    reader of a pipe goes away (`| head`), what is left to say is dropped and the work goes on.
+    """
+
+    @property  # type: ignore[misc]
+    def size(self) -> ConsoleDimensions:
+        """Width and height in characters."""
+        known = super().size
+        if self.is_terminal or "COLUMNS" in os.environ:
+            return known
+        return ConsoleDimensions(_UNFOLDED, known.height)
+
+    def on_broken_pipe(self) -> None:
+        """See `rich.console.Console.on_broken_pipe`."""
+        self.quiet = True
+        discard(self.file)
+
+
+out = Output(highlight=False)
 """Standard output: results."""
-err = Console(stderr=True, highlight=False)
-"""Standard error: errors, and progress when standard output is for a machine."""
+err = Output(stderr=True, highlight=False)
+"""Standard error: errors, and notes when standard output is for a machine."""
+
+
+def discard(stream: IO[str]) -> None:
+    """Send what a stream still holds, and what will be written to it, nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def clean(text: str) -> str:
-    """Replace control characters and direction overrides, which could forge what a terminal shows."""
+    """Replace control characters and direction marks, which could forge what a terminal shows."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
@@ -33,9 +67,16 @@ def first_line(text: str, width: int = 100) -> str:
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
-def number(value: float | None, digits: int = 12) -> str:
-    """Render an objective value."""
-    return "–" if value is None else f"{value:.{digits}g}"
+def number(value: float | None, digits: int | None = None) -> str:
+    """Render a value: exactly, in the shortest form, or rounded to some digits."""
+    if value is None:
+        return "–"
+    return repr(value) if digits is None else f"{value:.{digits}g}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Render a count with its noun: 1 program, 2 programs."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def duration(seconds: float | None) -> str:
@@ -50,11 +91,31 @@ def duration(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], numeric: Sequence[int] = ()) -> Table:
-    """Build a table of literal text; the columns named by index are right-aligned."""
-    made = Table(box=None, header_style="bold", pad_edge=False)
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    numeric: Sequence[int] = (),
+    prose: Sequence[int] = (),
+) -> Table:
+    """Build a table of literal text.
+
+    Args:
+        columns: Headings; when all are empty there is no heading line.
+        rows: Cells of any type.
+        numeric: Indices of the columns to align to the right.
+        prose: Indices of the columns that may fold; names and numbers stay in one piece.
+    """
+    made = Table(
+        box=None, header_style="bold", show_header=any(columns), padding=(0, 2, 0, 0), pad_edge=False
+    )
     for index, column in enumerate(columns):
-        made.add_column(column, justify="right" if index in numeric else "left", overflow="fold")
+        made.add_column(
+            column,
+            justify="right" if index in numeric else "left",
+            no_wrap=index not in prose,
+            overflow="fold" if index in prose else "ellipsis",
+        )
     for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else plain(cell) for cell in row))
+        made.add_row(*(plain(cell) for cell in row))
     return made

@@ -15,7 +15,11 @@ def reached(budget: Budget, objective: Objective, state: State) -> str | None:
 
     Depends on commits alone, so that two runs of the same seed stop at the same ticket.
     """
-    if budget.target is not None and state.best is not None and not objective.better(budget.target, state.best[1]):
+    if (
+        budget.target is not None
+        and state.best is not None
+        and not objective.better(budget.target, state.best[1])
+    ):
         return "target"
     if budget.max_evals is not None and state.evaluations >= budget.max_evals:
         return "max_evals"

@@ -56,7 +56,7 @@ class RunConfig(Settings):
     workers: int = Field(default=2, ge=1, le=1024)
     """Programs evaluated at once."""
     window: int = Field(default=8, ge=1, le=100_000)
-    """Tickets in flight: ticket t selects its parents from the archive as it stood after commit t - window."""
+    """Tickets in flight: ticket t selects its parents from the archive as it stood at commit t - window."""
     islands: Preset
     """The archipelago."""
     budget: Budget = Field(default_factory=Budget)
@@ -68,7 +68,9 @@ class RunConfig(Settings):
         try:
             path.write_bytes(tomli_w.dumps(self.model_dump(mode="json", exclude_none=True)).encode())
         except OSError as error:
-            raise StoreError(f"{path}: cannot be written ({error.strerror}). Free space or choose another --runs folder.") from None
+            raise StoreError(
+                f"{path}: cannot be written ({error.strerror}). Free space or choose another --runs folder."
+            ) from None
 
     @classmethod
     def load(cls, folder: Path) -> RunConfig:

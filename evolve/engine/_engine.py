@@ -144,7 +144,9 @@ class Engine:
         try:
             while self._in_flight and not self._abort.is_set():
                 done, _ = await asyncio.wait(
-                    {*self._in_flight, aborted}, timeout=self._time_left(), return_when=asyncio.FIRST_COMPLETED
+                    {*self._in_flight, aborted},
+                    timeout=self._time_left(),
+                    return_when=asyncio.FIRST_COMPLETED,
                 )
                 if self._time_left() == 0:
                     self.abort("max_seconds")
@@ -171,6 +173,9 @@ class Engine:
         """Cancel what is in flight; results that had come are stored, the rest is repeated on resume."""
         for task in self._in_flight:
             task.cancel()
+        await asyncio.sleep(
+            0
+        )  # what a pool has only just begun must start before it can be cancelled cleanly
         await self._evaluations.cancel()
         await self._proposals.cancel()
         for found in await asyncio.gather(*self._in_flight, return_exceptions=True):
@@ -316,7 +321,9 @@ class Engine:
         keys = self._pipeline.keys(hashed)
         stored = self._known_keys.get(ticket.id, {})
         known = {
-            name: result for name, result in self._known.get(ticket.id, {}).items() if stored[name] == keys.get(name)
+            name: result
+            for name, result in self._known.get(ticket.id, {}).items()
+            if stored[name] == keys.get(name)
         }
         return await self._pipeline.evaluate(text, known=known)
 

@@ -31,11 +31,19 @@ def verdict_of_commit(commit: Commit) -> Verdict:
     program, found = commit.program, commit.evaluation
     measures = None if found.measures is None else tuple(found.measures)
     return Verdict(
-        program.id, program.island, program.operator, found.status, found.objective, measures, program.code_hash
+        program.id,
+        program.island,
+        program.operator,
+        found.status,
+        found.objective,
+        measures,
+        program.code_hash,
     )
 
 
-def add_commit(batch: Batch, outcome: Outcome, verdict: Verdict, applied: Applied, first: int | None, at_s: float) -> None:
+def add_commit(
+    batch: Batch, outcome: Outcome, verdict: Verdict, applied: Applied, first: int | None, at_s: float
+) -> None:
     """Add the rows of one commit."""
     ticket, found = outcome.ticket, outcome.evaluation
     digest = hashlib.sha256(outcome.text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -12,11 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import evolve
+from evolve._data_dirs import data_dir
+from evolve._toml import validate
 from evolve.engine._budget import explain
 from evolve.engine._config import Budget, RunConfig
 from evolve.engine._engine import Engine
 from evolve.engine._progress import Display, Quiet
-from evolve.errors import ProblemError, RunError, StoreError, UsageError
+from evolve.errors import EvolveError, RunError, StoreError, UsageError
 from evolve.islands import Preset, load_preset
 from evolve.operators import builtin_operators, resolve_operator
 from evolve.pipeline import Pipeline
@@ -44,7 +46,7 @@ class RunResult:
         tickets: Programs proposed, over all sessions.
         statuses: Number of programs by status.
         elapsed_s: Run time in seconds, over all sessions.
-        digest: Hash of the archives and bandits; equal for equal runs.
+        archive_digest: Hash of the archives and bandits; equal for equal runs.
     """
 
     folder: Path
@@ -58,7 +60,7 @@ class RunResult:
     tickets: int
     statuses: dict[str, int]
     elapsed_s: float
-    digest: str
+    archive_digest: str
 
     @property
     def unsteady(self) -> int:
@@ -138,22 +140,24 @@ async def arun(
     """
     loaded = load_problem(problem, params)
     preset = islands if isinstance(islands, Preset) else load_preset(islands)
-    named = str(problem) if loaded.folder.name == str(problem) else str(loaded.folder)
-    config = RunConfig(
-        problem=named,
-        params=params or {},
-        seed=seed,
-        workers=workers,
-        window=window,
-        islands=preset,
-        budget=(budget or Budget()).or_default(),
-    )
+    shipped = loaded.folder.parent == data_dir("problems")
+    named = loaded.folder.name if shipped else str(loaded.folder)
+    settings = {
+        "problem": named,
+        "params": params or {},
+        "seed": seed,
+        "workers": workers,
+        "window": window,
+        "islands": preset,
+        "budget": (budget or Budget()).or_default(),
+    }
+    config = validate(settings, RunConfig, UsageError, where="run")
     folder = _create_folder(Path(runs), run_id, loaded.name, seed)
     try:
         config.save(folder)
         writer = Writer(folder, _run_row(config, loaded))
         return await _session(folder, config, loaded, writer, display or Quiet(), handle_signals)
-    except (ProblemError, UsageError, StoreError):
+    except EvolveError:
         _remove_if_empty(folder)
         raise
 
@@ -225,7 +229,7 @@ async def _session(
             tickets=engine.state.committed,
             statuses=dict(sorted(engine.state.statuses.items())),
             elapsed_s=engine.elapsed_s(),
-            digest=engine.state.archipelago.digest(),
+            archive_digest=engine.state.archipelago.digest(),
         )
 
 
@@ -261,6 +265,10 @@ def _signals(engine: Engine, display: Display) -> Iterator[None]:
 
 
 def _create_folder(runs: Path, run_id: str | None, problem: str, seed: int) -> Path:
+    if run_id is not None and (run_id in ("", ".", "..") or Path(run_id).name != run_id):
+        raise UsageError(
+            f"--id {run_id!r}: must be the plain name of a folder. Say with --runs where it is made."
+        )
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     name = run_id or f"{problem}-{stamp}-s{seed}"
     try:
@@ -271,10 +279,12 @@ def _create_folder(runs: Path, run_id: str | None, problem: str, seed: int) -> P
                 folder.mkdir()
                 return folder
             if run_id is not None:
-                raise UsageError(f"{folder}: exists already. Choose another --id, or `evolve resume {run_id}`.")
+                raise UsageError(
+                    f"{folder}: exists already. Choose another --id, or `evolve resume {run_id}`."
+                )
     except OSError as error:
         raise StoreError(
-            f"{runs}: a run folder cannot be made there ({error.strerror}). Choose another folder with --runs."
+            f"{runs}: a run folder cannot be made there ({error.strerror}). Choose another with --runs."
         ) from None
     raise UsageError(f"{runs / name}: a thousand runs of this name exist. Choose another --id.")
 
@@ -304,6 +314,6 @@ def _run_row(config: RunConfig, problem: Problem) -> dict[str, object]:
 def _check_same_problem(folder: Path, digest: str, problem: Problem) -> None:
     if digest != problem.digest:
         raise RunError(
-            f"{folder}: was begun with another state of the problem in {problem.folder} (its declaration, seeds, blocks "
-            "or scorer have changed since). Restore that state to resume, or begin a new run."
+            f"{folder}: was begun with another state of the problem in {problem.folder} (its declaration, "
+            "seeds, blocks or scorer have changed since). Restore that state to resume, or begin a new run."
         )

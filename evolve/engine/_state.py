@@ -102,7 +102,8 @@ class State:
         operator = None if verdict.island is None else verdict.operator
         fitness = self._sign * verdict.objective
         return [
-            (i, self.archipelago.insert(i, verdict.ticket, fitness, verdict.measures, operator)) for i in islands
+            (i, self.archipelago.insert(i, verdict.ticket, fitness, verdict.measures, operator))
+            for i in islands
         ]
 
     def _migrate(self) -> list[Migration]:

@@ -10,7 +10,7 @@ from evolve.problem import Problem
 from evolve.sandbox import LocalExecutor, decode
 
 _EXPORT_TEXT_CHARS = 4000
-"""Room for what an export adds around a program."""
+"""Room for the note that an export puts before a program."""
 
 
 async def evaluate_fresh(problem: Problem, text: str) -> Evaluation:

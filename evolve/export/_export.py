@@ -11,8 +11,9 @@ from typing import Any
 
 import evolve
 from evolve.engine import RunConfig
-from evolve.errors import ProblemError, RunError, StoreError
+from evolve.errors import ProblemError, RunError, StoreError, UsageError
 from evolve.export._evaluate import artifact_of, evaluate_fresh
+from evolve.export._module import is_module, module_text, program_of
 from evolve.export._picture import draw_pictures
 from evolve.pipeline import Evaluation
 from evolve.problem import Problem, load_problem
@@ -51,7 +52,8 @@ async def export(run: Path, out: Path | None = None, program: int | None = None)
 
     Raises:
         RunError: no such run, nothing valid in it, or the program scores differently now.
-        ProblemError: the problem has changed or its drawing module fails.
+        ProblemError: the problem has changed.
+        UsageError: no such program, or the folder holds a program of another origin.
         StoreError: the folder cannot be written.
     """
     config = RunConfig.load(run)
@@ -63,15 +65,27 @@ async def export(run: Path, out: Path | None = None, program: int | None = None)
         lineage = _lineage(reader, commit)
         evaluations = sum(reader.statuses().values())
     if row.problem_digest != problem.digest:
-        raise ProblemError(f"{problem.folder}: has changed since the run {run.name}. Restore its files to export from that run.")
-    module = _module_text(problem, text, commit, run.name)
-    again = await evaluate_fresh(problem, module)
+        raise ProblemError(
+            f"{problem.folder}: has changed since the run {run.name}. "
+            "Restore its files to export from that run."
+        )
+    module = module_text(problem, text, commit.evaluation.objective, run.name, commit.program.id)
+    again = await evaluate_fresh(problem, program_of(module))
     _check_same(commit, again)
     folder = out or run / ("best" if program is None else f"program-{program}")
     result = {
         "format": FORMAT,
-        "problem": {"name": problem.name, "params": problem.params, "digest": problem.digest, "path": config.problem},
-        "objective": {"metric": problem.spec.objective.metric, "direction": problem.spec.objective.direction, "value": again.objective},
+        "problem": {
+            "name": problem.name,
+            "params": problem.params,
+            "digest": problem.digest,
+            "path": config.problem,
+        },
+        "objective": {
+            "metric": problem.spec.objective.metric,
+            "direction": problem.spec.objective.direction,
+            "value": again.objective,
+        },
         "metrics": again.metrics,
         "feedback": again.feedback,
         "references": [record.model_dump(mode="json") for record in problem.records],
@@ -83,11 +97,18 @@ async def export(run: Path, out: Path | None = None, program: int | None = None)
             "change": commit.program.change,
             "seed": commit.program.seed,
         },
-        "run": {"id": run.name, "seed": row.seed, "programs": evaluations, "version": row.version, "began": row.created_at},
+        "run": {
+            "id": run.name,
+            "seed": row.seed,
+            "programs": evaluations,
+            "version": row.version,
+            "began": row.created_at,
+        },
         "sandbox": sorted({layer for stage in again.stages.values() for layer in stage.layers}),
         "lineage": lineage,
         "exported": {"version": evolve.__version__, "at": datetime.now(UTC).isoformat()},
     }
+    _check_free(folder)
     pictures, note = _write(problem, folder, module, result, artifact_of(again))
     assert again.objective is not None
     return Exported(folder, folder / "program.py", pictures, again.objective, note)
@@ -131,23 +152,19 @@ def _check_same(commit: Commit, again: Evaluation) -> None:
     if again.objective != before:
         found = again.objective if again.status == "valid" else f"{again.status}: {again.feedback}"
         raise RunError(
-            f"program {commit.program.id}: scored {before!r} during the run and {found!r} when evaluated again, so it is "
-            "not exported. It depends on time, chance or the machine; export another one by its id."
+            f"program {commit.program.id}: scored {before!r} during the run and {found!r} when evaluated "
+            "again, so it is not exported. It depends on time, chance or the machine; export another one by "
+            "its id."
         )
 
 
-def _module_text(problem: Problem, text: str, commit: Commit, run: str) -> str:
-    """Return the program with a note on where it comes from, and a main part."""
-    arguments = ", ".join(f"{k}={v!r}" for k, v in problem.entry_arguments(problem.cases[0]).items())
-    objective = problem.spec.objective
-    return (
-        f"# {problem.spec.problem.title}: {objective.metric} = {commit.evaluation.objective!r}\n"
-        f"# Found by Evolve {evolve.__version__} in run {run}, program {commit.program.id}; see result.json.\n"
-        f"{text.rstrip()}\n\n\n"
-        'if __name__ == "__main__":\n'
-        "    import pprint\n\n"
-        f"    pprint.pprint({problem.spec.candidate.entry}({arguments}))\n"
-    )
+def _check_free(folder: Path) -> None:
+    """Refuse to overwrite a program that no export wrote."""
+    path = folder / "program.py"
+    if path.is_file() and not is_module(path.read_text(encoding="utf-8", errors="replace")):
+        raise UsageError(
+            f"{path}: exists and was not written by an export. Choose another folder with --out."
+        )
 
 
 def _write(
@@ -155,6 +172,7 @@ def _write(
 ) -> tuple[list[Path], str]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / "result.json").unlink(missing_ok=True)  # it comes last: a half-written export is none
         (folder / "program.py").write_text(module, encoding="utf-8")
         if artifact is not None:
             (folder / "solution.json").write_text(json.dumps(_plain(artifact), indent=1) + "\n")
@@ -162,7 +180,9 @@ def _write(
         result["pictures"] = [picture.name for picture in pictures]
         (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
     except OSError as error:
-        raise StoreError(f"{folder}: cannot be written ({error.strerror}). Choose another folder with --out.") from None
+        raise StoreError(
+            f"{folder}: cannot be written ({error.strerror}). Choose another folder with --out."
+        ) from None
     return pictures, note
 
 

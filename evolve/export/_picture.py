@@ -7,7 +7,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from evolve.errors import ProblemError
 from evolve.problem import Problem
 
 INSTALL_HINT = "no picture: matplotlib is not installed (pip install 'evolve-engine[plot]')"
@@ -16,13 +15,12 @@ INSTALL_HINT = "no picture: matplotlib is not installed (pip install 'evolve-eng
 def draw_pictures(problem: Problem, artifact: Any, folder: Path) -> tuple[list[Path], str]:
     """Write `picture.svg` and `picture.png`; return them, and a note when there are none.
 
+    A drawing module that fails costs the pictures, not the export.
+
     Args:
         problem: Names the module that draws.
         artifact: The decoded solution, as the scorer returned it.
         folder: Where to write.
-
-    Raises:
-        ProblemError: the drawing module fails.
     """
     if problem.spec.draw is None:
         return [], ""
@@ -37,8 +35,8 @@ def draw_pictures(problem: Problem, artifact: Any, folder: Path) -> tuple[list[P
     path = problem.folder / problem.spec.draw
     try:
         _load(path).draw(figure.add_subplot(), artifact, problem.params)
-    except Exception as error:
-        raise ProblemError(f"{path}: drawing the solution failed: {type(error).__name__}: {error}") from error
+    except Exception as error:  # noqa: BLE001 - the problem author's module may raise anything
+        return [], f"no picture: {path}: drawing the solution failed: {type(error).__name__}: {error}"
     files = [folder / "picture.svg", folder / "picture.png"]
     with mpl.rc_context({"svg.hashsalt": "evolve"}):  # equal solutions give equal files
         figure.savefig(files[0], metadata={"Date": None})

@@ -6,12 +6,15 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from pydantic import BaseModel, Field
+
+from evolve._toml import validate
 from evolve.errors import UsageError
 from evolve.export._evaluate import evaluate_fresh
 from evolve.export._export import FORMAT
-from evolve.problem import load_problem
+from evolve.export._module import program_of
+from evolve.problem import Problem, Scalar, load_problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,30 @@ class Verification:
     differences: list[str]
 
 
+class _Program(BaseModel):
+    file: str = Field(pattern=r"^[^/\\]+$")
+    sha256: str
+
+
+class _Problem(BaseModel):
+    path: str
+    params: dict[str, Scalar]
+    digest: str
+
+
+class _Objective(BaseModel):
+    value: float
+
+
+class _Claim(BaseModel):
+    """The part of `result.json` that can be checked."""
+
+    problem: _Problem
+    objective: _Objective
+    metrics: dict[str, float]
+    program: _Program
+
+
 async def verify(folder: Path, problem: str | None = None) -> Verification:
     """Run an exported program again and compare every metric exactly.
 
@@ -40,22 +67,22 @@ async def verify(folder: Path, problem: str | None = None) -> Verification:
         UsageError: the folder is no export, or of a format this version does not know.
         ProblemError: the problem cannot be loaded.
     """
-    result = _read(folder)
-    declared = load_problem(problem or result["problem"]["path"], result["problem"]["params"])
-    text = _program_text(folder / result["program"]["file"])
+    claim = _read(folder / "result.json")
+    declared = _load(problem, claim)
+    text = _program_text(folder / claim.program.file)
     differences = []
-    if hashlib.sha256(text.encode()).hexdigest() != result["program"]["sha256"]:
-        differences.append(f"{result['program']['file']} was changed since its export")
-    if declared.digest != result["problem"]["digest"]:
+    if hashlib.sha256(text.encode()).hexdigest() != claim.program.sha256:
+        differences.append(f"{claim.program.file} was changed since its export")
+    if declared.digest != claim.problem.digest:
         differences.append(f"the problem in {declared.folder} was changed since the export")
-    again = await evaluate_fresh(declared, text)
-    claimed = result["objective"]["value"]
+    again = await evaluate_fresh(declared, program_of(text))
+    claimed = claim.objective.value
     if again.status != "valid":
         differences.append(f"the program is {again.status}: {again.feedback}")
     else:
         differences += [
             f"{name}: claimed {value!r}, found {again.metrics.get(name)!r}"
-            for name, value in result["metrics"].items()
+            for name, value in claim.metrics.items()
             if again.metrics.get(name) != value
         ]
         if again.objective != claimed:
@@ -63,25 +90,39 @@ async def verify(folder: Path, problem: str | None = None) -> Verification:
     return Verification(claimed, again.objective, differences)
 
 
-def _read(folder: Path) -> dict[str, Any]:
-    path = folder / "result.json"
+def _read(path: Path) -> _Claim:
     try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-        version = result["format"]
-        _ = (result["program"]["file"], result["problem"]["path"], result["objective"]["value"], result["metrics"].items())
+        data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}). Give the folder that `evolve export` wrote.") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise UsageError(f"{path}: is not the result of `evolve export`. Give the folder that it wrote.") from None
+        raise UsageError(
+            f"{path}: cannot be read ({error.strerror}). Give the folder that `evolve export` wrote."
+        ) from None
+    except ValueError as error:
+        raise UsageError(
+            f"{path}: is not JSON ({error}). Give the folder that `evolve export` wrote."
+        ) from None
+    version = data.get("format") if isinstance(data, dict) else None
+    if version is None:
+        raise UsageError(
+            f"{path}: is not the result of an export. Give the folder that `evolve export` wrote."
+        )
     if version != FORMAT:
-        raise UsageError(f"{path}: has format {version!r}, this version knows {FORMAT}. Upgrade evolve to verify it.")
-    if not isinstance(result, dict) or Path(result["program"]["file"]).name != result["program"]["file"]:
-        raise UsageError(f"{path}: program.file must be a file name beside it, got {result['program']['file']!r}.")
-    return result
+        raise UsageError(f"{path}: has format {version!r}, this version knows {FORMAT}. Upgrade evolve.")
+    return validate(data, _Claim, UsageError, where=str(path))
+
+
+def _load(problem: str | None, claim: _Claim) -> Problem:
+    try:
+        return load_problem(problem or claim.problem.path, claim.problem.params)
+    except UsageError as error:
+        hint = "" if problem else " If the problem has moved, say where it is with --problem."
+        raise UsageError(f"{error}{hint}") from None
 
 
 def _program_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read ({error}). The export is incomplete; export it again.") from None
+        raise UsageError(
+            f"{path}: cannot be read ({error}). The export is incomplete; export it again."
+        ) from None

@@ -71,6 +71,13 @@ class IslandSpec(Table):
             raise ValueError('must be a table such as { kind = "..." }')
         return value
 
+    @field_validator("operators", mode="before")
+    @classmethod
+    def _is_table_of_weights(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValueError("must be a table of weights such as { jitter = 1.0, insert_block = 2.0 }")
+        return value
+
     @field_validator("selection")
     @classmethod
     def _selection_resolves(cls, value: dict[str, Any]) -> dict[str, Any]:

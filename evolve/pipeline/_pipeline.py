@@ -52,7 +52,9 @@ class Pipeline:
     executor bounds what really runs.
     """
 
-    def __init__(self, problem: Problem, executor: Executor, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, problem: Problem, executor: Executor, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Check the declared stages.
 
         Raises:
@@ -149,9 +151,10 @@ class Pipeline:
                 return result if result.wall_s else replace(result, wall_s=self._clock() - started)
             except (SandboxError, TimeoutError) as error:
                 if attempt == task.spec.retries:
+                    reason = str(error).rstrip(".") or f"no answer within {limit:g} s"
                     raise SandboxError(
-                        f"stage {task.spec.name!r} failed {attempt + 1} times for reasons outside of the program: "
-                        f"{error or f'no answer within {limit:g} s'}. The run can be resumed when the cause is mended."
+                        f"stage {task.spec.name!r} failed {attempt + 1} times for reasons outside of the "
+                        f"program: {reason}. The run can be resumed when the cause is mended."
                     ) from error
         raise AssertionError("unreachable: the last attempt returns or raises")
 
@@ -163,11 +166,13 @@ class Pipeline:
         spec = self._problem.spec
         missing = {spec.objective.metric, *(m.metric for m in spec.measures)} - metrics.keys()
         if missing:
-            text = f"no stage delivered the metric {min(missing)!r}, which the problem declares; add it in the scorer"
+            text = f"no stage delivered the declared metric {min(missing)!r}; add it in the scorer"
             return Evaluation("error", None, None, metrics, text, results, wall_s)
         feedback = "\n".join(result.feedback for result in results.values() if result.feedback)
         measures = tuple(metrics[measure.metric] for measure in spec.measures)
-        return Evaluation("valid", metrics[spec.objective.metric], measures, metrics, feedback, results, wall_s)
+        return Evaluation(
+            "valid", metrics[spec.objective.metric], measures, metrics, feedback, results, wall_s
+        )
 
 
 def _in_order(problem: Problem) -> dict[str, StageSpec]:
@@ -193,5 +198,6 @@ def _resolve_kind(problem: Problem, spec: StageSpec) -> Stage:
     kinds = [*BUILTIN_STAGES, *plugins]
     raise ProblemError(
         f"{problem.folder / 'problem.toml'}: stages.{spec.name}: unknown kind {spec.kind!r}."
-        f"{suggest(spec.kind, kinds)} Known: {', '.join(kinds)}; others come with a package that registers them."
+        f"{suggest(spec.kind, kinds)} Known: {', '.join(kinds)}; "
+        "others come with a package that registers them."
     )

@@ -33,7 +33,9 @@ class Parse:
         """See `Stage.execute`; the value is the syntax tree."""
         candidate = task.problem.spec.candidate
         if len(task.text) > candidate.max_chars:
-            return _refused(f"the program has {len(task.text):,} characters; at most {candidate.max_chars:,} are allowed")
+            return _refused(
+                f"the program has {len(task.text):,} characters; at most {candidate.max_chars:,} are allowed"
+            )
         try:
             tree = parse(task.text)
         except SyntaxError as error:
@@ -42,9 +44,8 @@ class Parse:
         if entry is None:
             return _refused(f"the program must define `def {candidate.entry}(...)` at top level")
         if not accepts(entry, task.problem.arguments):
-            return _refused(
-                f"`{candidate.entry}` must be callable with the keyword arguments {', '.join(task.problem.arguments)}"
-            )
+            names = ", ".join(task.problem.arguments) or "none"
+            return _refused(f"`{candidate.entry}` must be callable with the keyword arguments {names}")
         return StageResult(value=tree)
 
 
@@ -60,7 +61,8 @@ class Run:
 
     def timeout_s(self, problem: Problem, spec: StageSpec) -> float:
         """See `Stage.timeout_s`."""
-        return 30.0 + len(problem.cases) * ((spec.timeout_s or problem.spec.candidate.timeout_s) + 10.0)
+        # As for the scorer: enough to start a helper anew, whatever it preloads.
+        return 150.0 + len(problem.cases) * ((spec.timeout_s or problem.spec.candidate.timeout_s) + 10.0)
 
     async def execute(self, task: Task) -> StageResult:
         """See `Stage.execute`; the value is the list of encoded outputs, a case each."""
@@ -132,7 +134,9 @@ class ScoreOutputs:
         if any(row.keys() != rows[0].keys() for row in rows):
             return StageResult("error", feedback="the scorer returned different metrics for different cases")
         metrics = {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
-        return StageResult(metrics=metrics, feedback="\n".join(filter(None, feedback)), value=Scored(artifacts))
+        return StageResult(
+            metrics=metrics, feedback="\n".join(filter(None, feedback)), value=Scored(artifacts)
+        )
 
 
 class Complexity:
@@ -147,7 +151,7 @@ class Complexity:
         """See `Stage.check`."""
         _known_options(problem, spec)
         if not spec.needs or _kind_of(problem, spec.needs[0]) != "parse":
-            raise ProblemError(_where(problem, spec) + "must need a `parse` stage first: needs = [\"parse\"].")
+            raise ProblemError(_where(problem, spec) + 'must need a `parse` stage first: needs = ["parse"].')
 
     def timeout_s(self, problem: Problem, spec: StageSpec) -> float:  # noqa: ARG002
         """See `Stage.timeout_s`."""
@@ -198,8 +202,8 @@ def _the_run(problem: Problem, spec: StageSpec) -> str:
 def _known_options(problem: Problem, spec: StageSpec, *known: str) -> None:
     unknown: list[Any] = [key for key in spec.options if key not in known]
     if unknown:
-        allowed = f"it knows {', '.join(known)}" if known else "it has none"
-        raise ProblemError(_where(problem, spec) + f"unknown option {unknown[0]!r}; {allowed}.")
+        allowed = f"it knows {', '.join(known)}" if known else "remove it, this kind has none"
+        raise ProblemError(_where(problem, spec) + f"has no option {unknown[0]!r}; {allowed}.")
 
 
 def _where(problem: Problem, spec: StageSpec) -> str:

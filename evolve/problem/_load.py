@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +14,7 @@ from evolve._data_dirs import data_dir
 from evolve._toml import load_toml, suggest
 from evolve.errors import ProblemError, UsageError
 from evolve.problem._spec import BUILTIN_METRICS, ProblemSpec, Record, Scalar
+from evolve.source import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +141,16 @@ def _find(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if path.name == "problem.toml":
         path = path.parent
-    if (path / "problem.toml").is_file():
+    # os.path.isfile answers False where Path.is_file raises: for a name too long, a folder not readable
+    if os.path.isfile(path / "problem.toml"):
         return path.resolve()
-    if (shipped / str(name_or_path) / "problem.toml").is_file():
+    if os.path.isfile(shipped / str(name_or_path) / "problem.toml"):
         return shipped / str(name_or_path)
     names = sorted(p.parent.name for p in shipped.glob("*/problem.toml"))
-    if path.is_dir():
-        raise UsageError(f"{path}: is a folder without a problem.toml. Give the folder of a declared problem.")
+    if os.path.isdir(path):
+        raise UsageError(
+            f"{path}: is a folder without a problem.toml. Give the folder of a declared problem."
+        )
     raise UsageError(
         f"problem {str(name_or_path)!r}: no shipped problem has this name and no folder has this path."
         f"{suggest(str(name_or_path), names)} Shipped: {', '.join(names)}."
@@ -165,14 +171,15 @@ def _read(path: Path, key: str, declared_in: Path) -> str:
 
 def _check_python(path: Path, text: str, function: str) -> ast.Module:
     try:
-        tree = ast.parse(text)
+        tree = parse(text)
     except SyntaxError as error:
-        raise ProblemError(f"{path}, line {error.lineno}: is not valid Python: {error.msg}.") from None
+        line = f", line {error.lineno}" if error.lineno else ""
+        raise ProblemError(f"{path}{line}: is not valid Python: {error.msg}.") from None
     functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
     if function not in functions:
         raise ProblemError(
             f"{path}: must define the function {function!r} at top level; it defines "
-            f"{', '.join(functions) or 'no function'}.{suggest(function, functions)}"
+            f"{', '.join(functions) or 'no function'}. Add it, or correct its name."
         )
     return tree
 
@@ -192,7 +199,9 @@ def _load_block(folder: Path, file: str, call: str, declared_in: Path) -> Block:
     assert isinstance(statement.value, ast.Call)
     function = statement.value.func
     if not isinstance(function, ast.Name):
-        raise ProblemError(f"{declared_in}: blocks: call {call!r} must call a function of {file} by its plain name.")
+        raise ProblemError(
+            f"{declared_in}: blocks: call {call!r} must call a function of {file} by its plain name."
+        )
     tree = _check_python(path, text, function.id)
     return Block(name=path.stem, text=text, call=call, doc=ast.get_docstring(tree) or "")
 
@@ -213,5 +222,7 @@ def _override(problem: Problem, params: Mapping[str, Scalar]) -> dict[str, Scala
                 f"parameter {key!r}: must be of type {type(default).__name__} like its default {default!r}, "
                 f"got {value!r}."
             )
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"parameter {key!r}: must be finite, got {value!r}.")
         settled[key] = value
     return settled

@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import ast
 import math
-from typing import Any, Literal, Self
+from collections.abc import Sized
+from keyword import iskeyword
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, field_validator, model_validator
 
 Scalar = bool | int | float | str
+
+_Whole = Annotated[int, Strict()]
+_Number = Annotated[float, Strict()]
+_Many = TypeVar("_Many", bound=Sized)
+
+
+def _not_empty(value: _Many) -> _Many:
+    # Unlike pydantic's `min_length`, silent when the only item is refused for itself.
+    if not len(value):
+        raise ValueError("needs at least one entry")
+    return value
+
+
+def _is_name(text: str) -> bool:
+    return text.isidentifier() and not iskeyword(text)
+
 
 BUILTIN_METRICS = ("lines", "ast_nodes", "cyclomatic")
 """Metrics that the `complexity` stage computes for every problem."""
 
 
 class Table(BaseModel):
-    """A TOML table: frozen, unknown keys refused, no silent type conversion of numbers to text."""
+    """A TOML table: frozen, unknown keys refused, no silent conversion between numbers, text and booleans."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -33,7 +51,7 @@ class Candidate(Table):
 
     entry: str
     """Name of the function that every program defines."""
-    seeds: tuple[str, ...] = Field(min_length=1)
+    seeds: Annotated[tuple[str, ...], AfterValidator(_not_empty)]
     """Seed programs: paths relative to the problem's folder."""
     arguments: tuple[str, ...] | None = None
     """Parameters passed to the entry by keyword; all of `[params]` when omitted."""
@@ -41,21 +59,21 @@ class Candidate(Table):
     """Names of the returned values in order, by which blocks connect to them."""
     preload: tuple[str, ...] = ()
     """Modules imported once, before the programs are forked."""
-    timeout_s: float = Field(default=10.0, gt=0, le=86_400)
+    timeout_s: _Number = Field(default=10.0, gt=0, le=86_400)
     """Wall-clock limit for one case, in seconds."""
-    memory_mb: int = Field(default=1024, ge=16)
+    memory_mb: _Whole = Field(default=1024, ge=16)
     """Memory a program may add to what the preloaded modules take, in MiB."""
-    processes: int = Field(default=16, ge=1)
+    processes: _Whole = Field(default=16, ge=1)
     """Processes and threads that a program may have at once, itself included."""
-    output_mb: float = Field(default=8.0, gt=0, le=1024)
+    output_mb: _Number = Field(default=8.0, gt=0, le=1024)
     """Largest encoded result, in MiB."""
-    max_chars: int = Field(default=40_000, ge=100)
+    max_chars: _Whole = Field(default=40_000, ge=100)
     """Longest program text, in characters."""
 
     @field_validator("entry")
     @classmethod
     def _entry_is_a_name(cls, value: str) -> str:
-        if not value.isidentifier():
+        if not _is_name(value):
             raise ValueError("must be the name of a function, such as 'solve'")
         return value
 
@@ -63,7 +81,7 @@ class Candidate(Table):
     @classmethod
     def _names(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         for name in value or ():
-            if not name.isidentifier():
+            if not _is_name(name):
                 raise ValueError(f"{name!r} must be a Python name")
         return value
 
@@ -71,7 +89,7 @@ class Candidate(Table):
 class Record(Table):
     """A reference value from the literature: data, not a claim of ours."""
 
-    value: float
+    value: _Number
     source: str
     as_of: str
     exactness: str
@@ -84,7 +102,7 @@ class Objective(Table):
 
     metric: str
     direction: Literal["maximize", "minimize"]
-    target: float | None = None
+    target: _Number | None = None
     """A run may stop at this value; `--target` overrides it."""
     records: tuple[Record, ...] = ()
 
@@ -102,18 +120,20 @@ class Measure(Table):
     """`[[measures]]`: one dimension of the archive."""
 
     metric: str
-    range: tuple[float, float] | None = None
+    range: tuple[_Number, _Number] | None = None
     """Values outside are clipped to the edge bins."""
-    bins: int | None = Field(default=None, ge=1, le=10_000)
+    bins: _Whole | None = Field(default=None, ge=1, le=10_000)
     scale: Literal["linear", "log"] = "linear"
-    edges: tuple[float, ...] | None = None
+    edges: tuple[_Number, ...] | None = None
     """Explicit inner and outer bin edges, ascending, instead of range and bins."""
 
     @model_validator(mode="after")
     def _range_or_edges(self) -> Self:
         if self.edges is not None:
             if self.range is not None or self.bins is not None or self.scale != "linear":
-                raise ValueError("give either `edges`, or `range` and `bins` (with an optional `scale`), not both")
+                raise ValueError(
+                    "give either `edges`, or `range` and `bins` (with an optional `scale`), not both"
+                )
             if len(self.edges) < 2 or any(a >= b for a, b in zip(self.edges, self.edges[1:], strict=False)):
                 raise ValueError("`edges` must be at least two ascending numbers")
             return self
@@ -135,9 +155,9 @@ class StageSpec(Table):
     needs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     """Order edges: run later than these, whatever their outcome."""
-    timeout_s: float | None = Field(default=None, gt=0)
+    timeout_s: _Number | None = Field(default=None, gt=0)
     """Wall-clock limit of the stage, in seconds; omitted: the kind's own."""
-    retries: int = Field(default=1, ge=0, le=10)
+    retries: _Whole = Field(default=1, ge=0, le=10)
     """Further attempts after a failure of the infrastructure (never of the program)."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Settings of the stage's kind."""
@@ -182,7 +202,7 @@ class ProblemSpec(Table):
     params: dict[str, Scalar] = Field(default_factory=dict)
     candidate: Candidate
     objective: Objective
-    measures: tuple[Measure, ...] = Field(min_length=1)
+    measures: Annotated[tuple[Measure, ...], AfterValidator(_not_empty)]
     stages: tuple[StageSpec, ...] = DEFAULT_STAGES
     blocks: tuple[BlockSpec, ...] = ()
     cases: tuple[dict[str, Scalar], ...] = ()
@@ -194,14 +214,15 @@ class ProblemSpec(Table):
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
-        for name in self.params:
-            if not name.isidentifier():
-                raise ValueError(f"params: {name!r} must be a Python name")
+        for table in (self.params, *self.cases):
+            for name in table:
+                if not _is_name(name):
+                    where = "params" if table is self.params else "cases"
+                    raise ValueError(f"{where}: {name!r} must be a Python name")
         for name in self.candidate.arguments or ():
             if name not in self.params:
-                raise ValueError(
-                    f"candidate.arguments: {name!r} must be one of [params] ({', '.join(self.params) or 'none declared'})"
-                )
+                declared = ", ".join(self.params) or "none declared"
+                raise ValueError(f"candidate.arguments: {name!r} must be one of [params] ({declared})")
         names = [stage.name for stage in self.stages]
         for stage in self.stages:
             if names.count(stage.name) > 1:
@@ -209,7 +230,8 @@ class ProblemSpec(Table):
             for need in (*stage.needs, *stage.after):
                 if need not in names:
                     raise ValueError(
-                        f"stages.{stage.name}: needs {need!r}, which is no stage; stages are {', '.join(names)}"
+                        f"stages.{stage.name}: needs {need!r}, which is no stage; "
+                        f"stages are {', '.join(names)}"
                     )
         metrics = [measure.metric for measure in self.measures]
         if len(set(metrics)) != len(metrics):

@@ -17,7 +17,7 @@ import traceback
 import types
 from typing import Any
 
-from evolve.sandbox import _codec
+from evolve.sandbox import _codec, _kernel
 from evolve.sandbox._limits import Limits, apply_rlimits
 
 JOB_SIZE = struct.Struct("<Q")
@@ -25,6 +25,8 @@ RESULT = struct.Struct("<cQ")
 RESULT_OK = b"R"
 RESULT_ERROR = b"E"
 _ERROR_CHARS = 4000
+_RESERVE_BYTES = 4 * 2**20
+"""Kept free so that a program that has taken all its memory can still be reported as such."""
 _FILE_NAME = "<program>"
 
 
@@ -38,6 +40,8 @@ def run_child(job_fd: int, printed_fd: int, scratch: str, limits: Limits, *, nam
 
 
 def _confine(job_fd: int, printed_fd: int, scratch: str, limits: Limits, namespaces: bool) -> socket.socket:
+    if _kernel.LINUX:
+        _kernel.prctl(_kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # ends with the zygote, however that ends
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
@@ -76,10 +80,12 @@ def _answer(job: dict[str, Any], limits: Limits) -> tuple[bytes, bytes]:
     """Run the job; return the kind of result and its encoding."""
     sys.stdout = os.fdopen(1, "w", buffering=8192, encoding="utf-8", errors="replace")
     sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", errors="replace")
+    reserve = bytes(_RESERVE_BYTES)
     try:
         result = _call(job["program"], job["entry"], job["arguments"])
         data = _codec.encode(result, limits.output_bytes)
     except BaseException as error:  # noqa: BLE001 - whatever a program raises is its result
+        del reserve
         return RESULT_ERROR, _codec.encode(_describe(error))
     finally:
         for stream in (sys.stdout, sys.stderr):
@@ -93,7 +99,7 @@ def _call(program: str, entry: str, arguments: dict[str, Any]) -> Any:
     sys.modules["program"] = module
     linecache.cache[_FILE_NAME] = (len(program), None, program.splitlines(keepends=True), _FILE_NAME)
     _seed_globals()
-    exec(compile(program, _FILE_NAME, "exec"), module.__dict__)
+    exec(compile(program, _FILE_NAME, "exec", dont_inherit=True), module.__dict__)
     function = getattr(module, entry, None)
     if not callable(function):
         raise NameError(f"the program defines no function {entry!r}")

@@ -11,6 +11,7 @@ little-endian. Arrays are C-ordered raw bytes behind a dtype code and the shape.
 
 from __future__ import annotations
 
+import math
 import struct
 import sys
 from collections.abc import Callable
@@ -28,6 +29,7 @@ MAX_NDIM = 8
 MAX_DIM = 2**31
 DTYPES = ("?", "<i1", "<i2", "<i4", "<i8", "<u1", "<u2", "<u4", "<u8", "<f2", "<f4", "<f8", "<c8", "<c16")
 _DTYPE_CODES = {name: code for code, name in enumerate(DTYPES)}
+_SCALARS = (bool, int, float, str)
 
 
 class CodecError(ValueError):
@@ -50,8 +52,8 @@ def encode(value: Any, max_bytes: int = 2**30) -> bytes:
     """Encode plain data.
 
     Args:
-        value: Exactly the types named above; numpy scalars become Python numbers. Subclasses
-            are refused, since their behaviour would be lost.
+        value: Exactly the types named above; numpy scalars become Python numbers, complex ones
+            arrays without dimensions. Subclasses are refused, since their behaviour would be lost.
         max_bytes: Largest encoding allowed.
 
     Raises:
@@ -118,33 +120,42 @@ class _Writer:
             raise CodecError(_unknown(where, kind))
 
     def _put(self, data: bytes) -> None:
+        self._check_room(len(data))
         self._left -= len(data)
-        if self._left < 0:
-            raise CodecError("the result is larger than the problem allows (candidate.output_mb)")
         self.parts.append(data)
 
+    def _check_room(self, size: int) -> None:
+        if size > self._left:
+            raise CodecError("the result is larger than the problem allows (candidate.output_mb)")
+
     def _sized(self, tag: bytes, data: bytes) -> None:
+        self._check_room(len(data))
         self._put(tag + struct.pack("<I", len(data)))
         self._put(data)
 
     def _int(self, value: int, where: str) -> None:
         size = (value.bit_length() + 8) // 8
         if size > MAX_INT_BYTES:
-            raise CodecError(f"{where}: an integer of {value.bit_length():,} bits; at most {8 * MAX_INT_BYTES:,}")
+            raise CodecError(
+                f"{where}: an integer of {value.bit_length():,} bits; at most {8 * MAX_INT_BYTES - 1:,}"
+            )
         self._put(b"i" + struct.pack("<H", size) + value.to_bytes(size, "little", signed=True))
 
     def _dict(self, value: dict[Any, Any], where: str, depth: int) -> None:
         self._put(b"d" + struct.pack("<I", len(value)))
         for key, item in value.items():
             if not _is_key(key):
-                raise CodecError(f"{where}: dict keys must be str or int below 2**60, got {type(key).__name__}")
+                raise CodecError(
+                    f"{where}: dict keys must be str or int below 2**60, got {type(key).__name__}"
+                )
             self.value(key, where, depth + 1)
             self.value(item, f"{where}[{key!r}]", depth + 1)
 
     def _numeric(self, value: Any, where: str, depth: int) -> None:
         np: Any = self._numpy
         if isinstance(value, np.generic):
-            if not isinstance(value, (np.bool_, np.number)) or isinstance(value, (np.longdouble, np.clongdouble)):
+            refused = (np.longdouble, np.clongdouble, np.timedelta64)  # the last would lose its unit
+            if not isinstance(value, (np.bool_, np.number)) or isinstance(value, refused):
                 raise CodecError(_unknown(where, type(value)))
             if isinstance(value, np.complexfloating):
                 value = np.asarray(value)
@@ -153,28 +164,37 @@ class _Writer:
                 return
         if type(value) is not np.ndarray:
             raise CodecError(f"{_unknown(where, type(value))}; convert it with numpy.asarray")
-        code = _DTYPE_CODES.get(value.dtype.newbyteorder("<").str.replace("|b1", "?").replace("|", "<"))
+        code = _dtype_code(value.dtype)
         if code is None or value.ndim > MAX_NDIM:
             raise CodecError(
                 f"{where}: an array of dtype {value.dtype} with {value.ndim} dimensions; "
                 f"expected a bool, integer, float or complex array of at most {MAX_NDIM} dimensions"
             )
+        self._check_room(value.nbytes)  # before the copy: a view can be far larger than its memory
         self._put(b"a" + struct.pack("<BB", code, value.ndim) + struct.pack(f"<{value.ndim}Q", *value.shape))
         self._put(np.ascontiguousarray(value, dtype=DTYPES[code]).tobytes())
 
     def _frame(self, frame: Any, where: str, depth: int) -> None:
-        self._put(b"D" + struct.pack("<I", len(frame.columns)))
-        for position, name in enumerate(frame.columns):
+        names = list(frame.columns)
+        self._put(b"D" + struct.pack("<I", len(names)))
+        for position, name in enumerate(names):
             if type(name) is not str:
                 raise CodecError(f"{where}: column names must be str, got {type(name).__name__} ({name!r})")
+            if name in names[:position]:
+                raise CodecError(f"{where}: two columns are named {name!r}; column names must be distinct")
             column = frame.iloc[:, position]
-            numeric = getattr(column.dtype, "str", "").replace("|b1", "?").replace("|", "<") in _DTYPE_CODES
+            numeric = _dtype_code(column.dtype) is not None
+            values = column.to_numpy() if numeric else [self._cell(cell) for cell in column.tolist()]
             self.value(name, where, depth + 1)
-            self.value(
-                column.to_numpy() if numeric else [_scalar(x) for x in column.tolist()],
-                f"{where}[{name!r}]",
-                depth + 1,
-            )
+            self.value(values, f"{where}[{name!r}]", depth + 1)
+
+    def _cell(self, value: Any) -> Any:
+        """Turn a cell of a non-numeric column into a plain scalar: missing is None, dates are text."""
+        if value is None or type(value) in _SCALARS:
+            return value
+        if self._numpy is not None and isinstance(value, self._numpy.generic):
+            return value.item()
+        return None if type(value).__name__ in ("NAType", "NaTType") else str(value)
 
 
 class _Reader:
@@ -198,7 +218,8 @@ class _Reader:
     def _take(self, size: int) -> bytes:
         end = self.position + size
         if end > len(self._data):
-            raise CodecError(f"{size:,} bytes announced at byte {self.position}, only {len(self._data) - self.position:,} left")
+            left = len(self._data) - self.position
+            raise CodecError(f"{size:,} bytes announced at byte {self.position}, only {left:,} left")
         part = self._data[self.position : end]
         self.position = end
         return part
@@ -210,7 +231,9 @@ class _Reader:
         """Read a number of items, refused unless that many can still follow."""
         (count,) = self._unpack("I")
         if count * least_bytes > len(self._data) - self.position:
-            raise CodecError(f"{count:,} items announced at byte {self.position}, too few bytes left for them")
+            raise CodecError(
+                f"{count:,} items announced at byte {self.position}, too few bytes left for them"
+            )
         return int(count)
 
     def integer(self, _depth: int) -> int:
@@ -251,15 +274,18 @@ class _Reader:
 
         code, ndim = self._unpack("BB")
         if code >= len(DTYPES) or ndim > MAX_NDIM:
-            raise CodecError(f"an array of dtype code {code} and {ndim} dimensions; expected < {len(DTYPES)} and <= {MAX_NDIM}")
+            raise CodecError(
+                f"an array of dtype code {code} and {ndim} dimensions; "
+                f"expected < {len(DTYPES)} and <= {MAX_NDIM}"
+            )
         shape = self._unpack(f"{ndim}Q")
         dtype = np.dtype(DTYPES[code])
-        size = dtype.itemsize
         for dim in shape:
             if dim > MAX_DIM:
                 raise CodecError(f"an array dimension of {dim:,}; at most {MAX_DIM:,}")
-            size *= dim
-        raw = self._take(size)
+        if dtype.itemsize * math.prod(max(dim, 1) for dim in shape) > sys.maxsize:
+            raise CodecError(f"an array of shape {shape}, which no machine can hold")
+        raw = self._take(dtype.itemsize * math.prod(shape))
         if code == 0 and raw.strip(b"\0\1"):
             raise CodecError("a bool array holds bytes other than 0 and 1")
         return np.frombuffer(raw, dtype=dtype).reshape(shape).copy()
@@ -271,8 +297,11 @@ class _Reader:
             column = self.value(depth + 1)
             if type(name) is not str or name in columns:
                 raise CodecError(f"a table's column names must be distinct text, got {name!r}")
-            if type(column) is not list and getattr(column, "ndim", 0) != 1:
-                raise CodecError(f"table column {name!r} must be a list or a one-dimensional array")
+            plain = type(column) is list and all(cell is None or type(cell) in _SCALARS for cell in column)
+            if not plain and getattr(column, "ndim", 0) != 1:
+                raise CodecError(
+                    f"table column {name!r} must be a list of scalars or a one-dimensional array"
+                )
             columns[name] = column
         if len({len(column) for column in columns.values()}) > 1:
             raise CodecError("the columns of a table must be of one length")
@@ -300,6 +329,12 @@ def _is_key(key: Any) -> bool:
     return type(key) is str or (type(key) is int and abs(key) < 2**60)
 
 
+def _dtype_code(dtype: Any) -> int | None:
+    """Return the code of a dtype in either byte order; None for one that is not known here."""
+    name = str(getattr(dtype, "str", ""))
+    return _DTYPE_CODES.get("?" if name == "|b1" else f"<{name[1:]}")
+
+
 def _utf8(text: str, where: str) -> bytes:
     try:
         return text.encode("utf-8")
@@ -307,16 +342,8 @@ def _utf8(text: str, where: str) -> bytes:
         raise CodecError(f"{where}: text that cannot be written as UTF-8: {error.reason}") from None
 
 
-def _scalar(value: Any) -> Any:
-    """Turn a cell of a non-numeric column into a plain scalar."""
-    if value is None or type(value) in (bool, int, float, str):
-        return value
-    item = getattr(value, "item", None)
-    return item() if callable(item) else (None if type(value).__name__ in ("NAType", "NaTType") else str(value))
-
-
 def _unknown(where: str, kind: type) -> str:
     return (
-        f"{where} is of type {kind.__module__}.{kind.__qualname__}; expected None, bool, int, float, str, bytes, "
-        "list, tuple, dict, numeric arrays or data frames"
+        f"{where} is of type {kind.__module__}.{kind.__qualname__}; expected None, bool, int, float, "
+        "str, bytes, list, tuple, dict, numeric arrays or data frames"
     )

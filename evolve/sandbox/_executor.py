@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import socket
 import tempfile
 from collections.abc import AsyncIterator
@@ -18,6 +17,7 @@ from evolve.problem import Problem, Scalar
 from evolve.sandbox import _child, _codec, _wire
 from evolve.sandbox._limits import Limits
 from evolve.sandbox._process import HelperProcess
+from evolve.sandbox._scratch import remove_tree
 
 T = TypeVar("T")
 
@@ -79,7 +79,9 @@ class Executor(Protocol):
         """Run `entry(**arguments)` of a program; raises SandboxError when the sandbox itself fails."""
         ...
 
-    async def score(self, output: bytes, case: dict[str, Scalar], *, artifact: bool, timeout_s: float) -> Verdict:
+    async def score(
+        self, output: bytes, case: dict[str, Scalar], *, artifact: bool, timeout_s: float
+    ) -> Verdict:
         """Judge an output; raises SandboxError when the scorer's process dies."""
         ...
 
@@ -124,14 +126,16 @@ class LocalExecutor:
     def _close(self) -> None:
         for helper in self._all:
             helper.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        remove_tree(self._scratch)
 
     async def run(self, program: str, entry: str, arguments: dict[str, Scalar], limits: Limits) -> RunResult:
         """See `Executor.run`."""
         async with _borrowed(self._zygotes) as zygote:
             return await zygote.run(program, entry, arguments, limits)
 
-    async def score(self, output: bytes, case: dict[str, Scalar], *, artifact: bool, timeout_s: float) -> Verdict:
+    async def score(
+        self, output: bytes, case: dict[str, Scalar], *, artifact: bool, timeout_s: float
+    ) -> Verdict:
         """See `Executor.score`."""
         async with _borrowed(self._scorers) as scorer:
             return await scorer.score(output, case, artifact=artifact, timeout_s=timeout_s)
@@ -163,8 +167,8 @@ class _Zygote:
             if "failed" in hello:
                 process.kill()
                 raise ProblemError(
-                    f"{self._problem.folder / 'problem.toml'}: candidate.preload: module {hello['module']!r} cannot be "
-                    f"imported. Install it, or remove it from the list.\n{hello['failed'].strip()}"
+                    f"{self._problem.folder / 'problem.toml'}: candidate.preload: module {hello['module']!r} "
+                    f"cannot be imported. Install it, or remove it from the list.\n{hello['failed'].strip()}"
                 )
             self._process = process
             self._layers = tuple(hello["layers"])
@@ -182,15 +186,20 @@ class _Zygote:
 
     async def run(self, program: str, entry: str, arguments: dict[str, Scalar], limits: Limits) -> RunResult:
         process = await self.ensure()
-        job = _codec.encode({"program": program, "entry": entry, "arguments": arguments})
+        try:
+            job = _codec.encode({"program": program, "entry": entry, "arguments": arguments})
+        except _codec.CodecError as error:
+            return RunResult("failed", b"", f"cannot be run: {error}", "", 0.0, 0.0, self._layers)
         try:
             async with asyncio.timeout(limits.wall_s + _GRACE_S):
                 return await self._exchange(process, job, limits)
         except (TimeoutError, ConnectionError, OSError) as error:
             self._discard()
-            raise SandboxError(f"a sandbox zygote stopped answering ({type(error).__name__}) and was replaced.") from error
+            raise SandboxError(
+                f"a sandbox zygote stopped answering ({type(error).__name__}) and was replaced."
+            ) from error
         except asyncio.CancelledError:
-            self._discard()
+            self.close()  # not `_discard`: the zygote has its program to kill first
             raise
 
     async def _exchange(self, process: HelperProcess, job: bytes, limits: Limits) -> RunResult:
@@ -199,7 +208,11 @@ class _Zygote:
         with ours, printed:
             ours.setblocking(False)
             with theirs:
-                socket.send_fds(process.control, [_wire.pack({"run": limits.to_json()})], [theirs.fileno(), printed.writer])
+                socket.send_fds(
+                    process.control,
+                    [_wire.pack({"run": limits.to_json()})],
+                    [theirs.fileno(), printed.writer],
+                )
             printed.close_writer()
             raw = await _talk(ours, job, limits.output_bytes + 16_384)
             if raw is None:
@@ -311,7 +324,9 @@ class _Scorer:
             process, hello = await HelperProcess.start("evolve.sandbox._scorer", str(self._problem.scorer))
             if "failed" in hello:
                 process.kill()
-                raise ProblemError(f"{self._problem.scorer}: the scorer cannot be imported.\n{hello['failed'].strip()}")
+                raise ProblemError(
+                    f"{self._problem.scorer}: the scorer cannot be imported.\n{hello['failed'].strip()}"
+                )
             self._process = process
         return self._process
 
@@ -320,7 +335,9 @@ class _Scorer:
             self._process.kill()
             self._process = None
 
-    async def score(self, output: bytes, case: dict[str, Scalar], *, artifact: bool, timeout_s: float) -> Verdict:
+    async def score(
+        self, output: bytes, case: dict[str, Scalar], *, artifact: bool, timeout_s: float
+    ) -> Verdict:
         process = await self.ensure()
         loop = asyncio.get_running_loop()
         request = _wire.pack({"params": self._problem.params, "case": case, "artifact": artifact}, output)
@@ -333,7 +350,9 @@ class _Scorer:
             return Verdict("timeout", {}, f"scoring the returned data took more than {timeout_s:g} s")
         except (ConnectionError, OSError) as error:
             self.close()
-            raise SandboxError(f"the scorer's process died ({type(error).__name__}) and was replaced.") from error
+            raise SandboxError(
+                f"the scorer's process died ({type(error).__name__}) and was replaced."
+            ) from error
         except asyncio.CancelledError:
             self.close()
             raise

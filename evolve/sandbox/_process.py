@@ -39,18 +39,22 @@ class HelperProcess:
         """
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        with theirs:
-            process = subprocess.Popen(  # noqa: ASYNC220 - a fork and exec; returns at once
-                # -s -P: neither the user's site-packages nor the current folder can shadow a module
-                [sys.executable, "-s", "-P", "-m", module, str(theirs.fileno()), *arguments],
-                env=_environment(),
-                cwd="/",
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                start_new_session=True,  # a Ctrl-C in the terminal is for the engine alone
-            )
+        try:
+            with theirs:
+                process = subprocess.Popen(  # noqa: ASYNC220 - a fork and exec; returns at once
+                    # -s -P: neither the user's site-packages nor the current folder can shadow a module
+                    [sys.executable, "-s", "-P", "-m", module, str(theirs.fileno()), *arguments],
+                    env=_environment(),
+                    cwd="/",
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,  # a Ctrl-C in the terminal is for the engine alone
+                )
+        except OSError as error:
+            ours.close()
+            raise SandboxError(f"{module} cannot be started: {error}.") from error
         helper = cls(process, ours)
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
@@ -74,7 +78,7 @@ class HelperProcess:
         return self._reap()
 
     def close(self) -> None:
-        """Hang up and let it clean its scratch folder; kill it when it takes longer than 2 s."""
+        """Hang up and let it end its program and clean up; kill it when it takes longer than 2 s."""
         self.control.close()
         try:
             self._process.wait(timeout=2)

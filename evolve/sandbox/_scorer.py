@@ -6,11 +6,12 @@ runs a program: it sees only the encoded data that a program returned.
 
 from __future__ import annotations
 
-import importlib.util
 import math
+import os
 import socket
 import sys
 import traceback
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,22 +25,31 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     try:
         score = _load(Path(sys.argv[2]))
-    except Exception:  # noqa: BLE001 - the problem author's module may raise anything
-        control.sendall(_wire.pack({"failed": traceback.format_exc(limit=-4)}))
+    except Exception as error:  # noqa: BLE001 - the problem author's module may raise anything
+        control.sendall(_wire.pack({"failed": _trace(error, sys.argv[2])}))
         return
     control.sendall(_wire.pack({"ready": True}))
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # nobody reads it from now on, so it must not fill up
     while True:
         head, body, _ = _wire.receive(control)
         control.sendall(_wire.pack(*_judge(score, head, body)))
 
 
 def _load(path: Path) -> Callable[..., Score]:
-    spec = importlib.util.spec_from_file_location("problem_scorer", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    """Run the file itself, never a compiled copy of it that may be stale."""
+    module = types.ModuleType("problem_scorer")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # dataclasses look their module up
+    exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), module.__dict__)
     return module.score  # type: ignore[no-any-return]
+
+
+def _trace(error: Exception, file: str) -> str:
+    """Render an error from the author's own frames on; a syntax error has none and needs none."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename != file:
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(error), error, trace, limit=-6))
 
 
 def _judge(score: Callable[..., Score], head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
@@ -62,7 +72,9 @@ def _judge(score: Callable[..., Score], head: dict[str, Any], body: bytes) -> tu
 def _checked(result: Any) -> dict[str, float]:
     """Return the metrics as floats; raise for what is not a Score of finite numbers."""
     if not isinstance(result, Score):
-        raise TypeError(f"score() must return evolve.problem.Score or raise Invalid, got {type(result).__name__}")
+        raise TypeError(
+            f"score() must return evolve.problem.Score or raise Invalid, got {type(result).__name__}"
+        )
     metrics = {str(name): float(value) for name, value in result.metrics.items()}
     for name, value in metrics.items():
         if not math.isfinite(value):

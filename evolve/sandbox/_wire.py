@@ -22,7 +22,7 @@ def pack(head: dict[str, Any], body: bytes = b"") -> bytes:
     return _FRAME.pack(len(text), len(body)) + text + body
 
 
-class Disconnected(ConnectionError):
+class Disconnected(ConnectionError):  # noqa: N818 - what happened, and often as it should
     """The other side is gone."""
 
 

@@ -7,13 +7,13 @@ It never sees a program: the child reads its own job from a socket that the engi
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
 import os
 import resource
 import select
-import shutil
 import signal
 import socket
 import sys
@@ -23,6 +23,10 @@ import traceback
 
 from evolve.sandbox import _child, _kernel, _wire
 from evolve.sandbox._limits import Limits
+from evolve.sandbox._scratch import remove_tree
+
+_CLEANING_S = 1.0
+"""How long a program's files may delay the next one; what is left goes when the zygote ends."""
 
 
 def main() -> None:
@@ -40,9 +44,12 @@ def main() -> None:
         return
     gc.collect()
     gc.freeze()  # children share these pages for longer
-    with tempfile.TemporaryDirectory(prefix="evolve-", dir=options["scratch"]) as base:
+    base = tempfile.mkdtemp(dir=options["scratch"])
+    try:
         control.sendall(_wire.pack({"ready": True, "layers": layers}))
         _Zygote(control, base, namespaces="pid_namespace" in layers).serve()
+    finally:
+        remove_tree(base)
 
 
 def _enter_namespaces(*, allowed: bool) -> list[str]:
@@ -50,21 +57,35 @@ def _enter_namespaces(*, allowed: bool) -> list[str]:
     layers = ["session", "rlimits", "deadline", "scratch", "clean_environment", "closed_descriptors", "codec"]
     if _kernel.LINUX:
         _kernel.prctl(_kernel.PR_SET_CHILD_SUBREAPER, 1)
-    if not (_kernel.LINUX and allowed):
+    if not (_kernel.LINUX and allowed and _namespaces_work()):
         return layers
-    uid, gid = os.geteuid(), os.getegid()
-    try:
-        _kernel.unshare(_kernel.CLONE_NEWUSER | _kernel.CLONE_NEWPID)
-    except OSError:
-        return layers
-    _write("/proc/self/setgroups", "deny")
-    _write("/proc/self/uid_map", f"{uid} {uid} 1")
-    _write("/proc/self/gid_map", f"{gid} {gid} 1")
+    _unshare()
     child = os.fork()
     if child:
         _wait_for(child)
     _kernel.prctl(_kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     return [*layers, "user_namespace", "pid_namespace"]
+
+
+def _namespaces_work() -> bool:
+    """Try in a child: a kernel may grant the namespaces and then refuse their use, with no way back."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        with contextlib.suppress(OSError):
+            _unshare()
+            code = 0
+        os._exit(code)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def _unshare() -> None:
+    """Enter own namespaces as the same user; raises OSError."""
+    uid, gid = os.geteuid(), os.getegid()
+    _kernel.unshare(_kernel.CLONE_NEWUSER | _kernel.CLONE_NEWPID)
+    _write("/proc/self/setgroups", "deny")
+    _write("/proc/self/uid_map", f"{uid} {uid} 1")
+    _write("/proc/self/gid_map", f"{gid} {gid} 1")
 
 
 def _write(path: str, text: str) -> None:
@@ -115,7 +136,7 @@ class _Zygote:
             reason = self._watch(pid, started + limits.wall_s)
         finally:  # also when the engine hangs up: nothing may outlive it
             status = self._end(pid)
-            shutil.rmtree(scratch, ignore_errors=True)
+            remove_tree(scratch, deadline=time.monotonic() + _CLEANING_S)
         wall = time.monotonic() - started
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -140,7 +161,8 @@ class _Zygote:
             left = deadline - time.monotonic()
             if left <= 0:
                 return "timeout"
-            ready, _, _ = select.select([self._control, self._wakeup], [], [], left)
+            sources: list[socket.socket | int] = [self._control, self._wakeup]
+            ready, _, _ = select.select(sources, [], [], left)
             if self._wakeup in ready:
                 os.read(self._wakeup, 512)
             if self._control in ready:
@@ -149,21 +171,19 @@ class _Zygote:
 
     def _end(self, pid: int) -> int:
         """Kill the child with all of its descendants and reap them; return the exit status."""
-        if self._namespaces:
-            os.kill(pid, signal.SIGKILL)
-            return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        _kill_group(pid)
+        if not self._namespaces:
+            _kill_group(pid)
+        os.kill(pid, signal.SIGKILL)  # also when it is not yet in a session of its own
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        _kill_group(pid)
-        _kill_orphans()
+        if not self._namespaces:
+            _kill_group(pid)
+            _kill_orphans()
         return status
 
 
 def _kill_group(pid: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # already gone, or not yet there
         os.killpg(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass  # already gone, or not yet in a session of its own
 
 
 def _kill_orphans() -> None:
@@ -190,5 +210,3 @@ if __name__ == "__main__":
         main()
     except (BrokenPipeError, _wire.Disconnected):
         sys.exit(0)
-
-

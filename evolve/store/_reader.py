@@ -11,9 +11,9 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, case, func
 from sqlmodel import Session, col, select
 
-from evolve.errors import RunError, UsageError
+from evolve.errors import EvolveError, RunError, StoreError, UsageError
 from evolve.store import _schema as schema
-from evolve.store._open import check_schema, readonly_engine, translated
+from evolve.store._open import check_schema, readable, readonly_engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,11 @@ class Reader:
         if not self.path.is_file():
             raise RunError(f"{folder}: is not a run: it holds no run.db. `evolve runs` lists the runs.")
         self._engine = readonly_engine(self.path)
-        check_schema(self._engine, self.path)
+        try:
+            check_schema(self._engine, self.path)
+        except BaseException:
+            self._engine.dispose()
+            raise
 
     def __enter__(self) -> Reader:
         return self
@@ -56,7 +60,7 @@ class Reader:
 
     def run(self) -> schema.Run:
         """Return the row that says what this run is."""
-        with translated(self.path), self._session() as session:
+        with readable(self.path), self._session() as session:
             return session.exec(select(schema.Run)).one()
 
     def commits(self, after: int = 0, page: int = 500) -> Iterator[Commit]:
@@ -73,7 +77,7 @@ class Reader:
             .order_by(col(schema.Program.id))
             .limit(page)
         )
-        with translated(self.path), self._session() as session:
+        with readable(self.path), self._session() as session:
             rows = session.exec(joined).all()
             if not rows:
                 return []
@@ -95,12 +99,19 @@ class Reader:
         """
         page = self._commit_page(program - 1, 1)
         if not page or page[0].program.id != program:
-            raise UsageError(f"program {program}: this run has programs 1 to {self.last_id()}.")
+            raise self._unknown(program)
         return page[0]
+
+    def _unknown(self, program: int) -> EvolveError:
+        last = self.last_id()
+        if 1 <= program <= last:
+            return StoreError(f"{self.path}: the file is damaged (a row of program {program} is missing).")
+        has = f"this run has programs 1 to {last}." if last else "this run has no programs yet."
+        return UsageError(f"program {program}: {has}")
 
     def last_id(self) -> int:
         """Return the id of the last committed program; 0 when there is none."""
-        with translated(self.path), self._session() as session:
+        with readable(self.path), self._session() as session:
             return session.exec(select(func.max(schema.Program.id))).one() or 0
 
     def text(self, program: int) -> str:
@@ -110,10 +121,10 @@ class Reader:
             .join(schema.Program, col(schema.Program.source) == col(schema.Source.hash))
             .where(col(schema.Program.id) == program)
         )
-        with translated(self.path), self._session() as session:
+        with readable(self.path), self._session() as session:
             text = session.exec(query).first()
         if text is None:
-            raise UsageError(f"program {program}: this run has programs 1 to {self.last_id()}.")
+            raise self._unknown(program)
         return text
 
     def best(self, *, maximize: bool) -> Commit | None:
@@ -125,14 +136,14 @@ class Reader:
             .order_by(objective.desc() if maximize else objective.asc(), col(schema.EvaluationRow.program))
             .limit(1)
         )
-        with translated(self.path), self._session() as session:
+        with readable(self.path), self._session() as session:
             found = session.exec(query).first()
         return None if found is None else self.commit(found)
 
     def statuses(self) -> dict[str, int]:
         """Count the evaluations by status."""
         query = select(schema.EvaluationRow.status, func.count()).group_by(schema.EvaluationRow.status)
-        with translated(self.path), self._session() as session:
+        with readable(self.path), self._session() as session:
             return dict(sorted(session.exec(query).all()))
 
     def operators(self) -> list[tuple[str, int, int, int]]:
@@ -146,8 +157,8 @@ class Reader:
             .group_by(schema.Program.operator)
             .order_by(schema.Program.operator)
         )
-        with translated(self.path), self._session() as session:
-            return [tuple(row) for row in session.exec(query).all()]
+        with readable(self.path), self._session() as session:
+            return [(name, count, ok, kept) for name, count, ok, kept in session.exec(query).all()]
 
     def stage_results(self, *, after: int = 0, ticket: int | None = None) -> Sequence[schema.StageResultRow]:
         """Return stage results of the tickets after `after`, or of one ticket."""
@@ -156,7 +167,7 @@ class Reader:
             query = query.where(schema.StageResultRow.ticket > after)
         else:
             query = query.where(schema.StageResultRow.ticket == ticket)
-        with translated(self.path), self._session() as session:
+        with readable(self.path), self._session() as session:
             return session.exec(query).all()
 
     def archive_events(self, *, program: int | None = None) -> Sequence[schema.ArchiveEvent]:
@@ -164,12 +175,12 @@ class Reader:
         query = select(schema.ArchiveEvent).order_by(col(schema.ArchiveEvent.id))
         if program is not None:
             query = query.where(schema.ArchiveEvent.program == program)
-        with translated(self.path), self._session() as session:
+        with readable(self.path), self._session() as session:
             return session.exec(query).all()
 
     def migrations(self) -> Sequence[schema.MigrationRow]:
         """Return the migrations in order."""
-        with translated(self.path), self._session() as session:
+        with readable(self.path), self._session() as session:
             return session.exec(select(schema.MigrationRow).order_by(col(schema.MigrationRow.id))).all()
 
     def events(self, *, after: int = 0, kind: str | None = None) -> Sequence[schema.Event]:
@@ -177,7 +188,7 @@ class Reader:
         query = select(schema.Event).where(col(schema.Event.id) > after).order_by(col(schema.Event.id))
         if kind is not None:
             query = query.where(schema.Event.kind == kind)
-        with translated(self.path), self._session() as session:
+        with readable(self.path), self._session() as session:
             return session.exec(query).all()
 
     def digest(self) -> str:
@@ -196,7 +207,9 @@ class Reader:
         for a in self.archive_events():
             total.update(json.dumps((a.ticket, a.program, a.island, a.cell, a.status, a.gain)).encode())
         for m in self.migrations():
-            total.update(json.dumps((m.ticket, m.program, m.source, m.target, m.cell, m.status, m.gain)).encode())
+            total.update(
+                json.dumps((m.ticket, m.program, m.source, m.target, m.cell, m.status, m.gain)).encode()
+            )
         return total.hexdigest()
 
 

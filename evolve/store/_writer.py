@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +16,11 @@ from sqlmodel import SQLModel
 
 from evolve.errors import RunError
 from evolve.store import _schema as schema
-from evolve.store._open import check_schema, translated, writable_engine
+from evolve.store._open import check_schema, readonly_engine, translated, writable_engine
 
 Row = dict[str, Any]
+_LOCK_ATTEMPTS = 10
+_LOCK_PAUSE_S = 0.02
 
 
 @dataclass(slots=True)
@@ -79,11 +82,12 @@ class Writer:
         except BaseException:
             os.close(self._lock)
             raise
+        self._opened = True
 
     def _open(self, run: Row | None) -> Connection:
-        self._engine = writable_engine(self._path)
         if run is None:
-            check_schema(self._engine, self._path)
+            _check_untouched(self._path)
+        self._engine = writable_engine(self._path)
         with translated(self._path):
             connection = self._engine.connect()
             if run is not None:
@@ -112,7 +116,10 @@ class Writer:
                     self._connection.execute(statement, list(rows))
 
     def close(self) -> None:
-        """Close the file and let other engines in."""
+        """Close the file and let other engines in; closing again does nothing."""
+        if not self._opened:
+            return
+        self._opened = False
         self._connection.close()
         self._engine.dispose()
         os.close(self._lock)
@@ -132,18 +139,37 @@ _MODELS = (
 )
 
 
+def _check_untouched(path: Path) -> None:
+    """Check the schema before anything could be written to the file."""
+    engine = readonly_engine(path)
+    try:
+        check_schema(engine, path)
+    finally:
+        engine.dispose()
+
+
 def _take_lock(folder: Path) -> int:
     path = folder / "run.lock"
     with translated(path):
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(lock):
             owner = os.read(lock, 32).decode(errors="replace").strip() or "unknown"
             os.close(lock)
             raise RunError(
                 f"{folder}: is in progress in another process (pid {owner}). Wait for it or stop it first."
-            ) from None
+            )
         os.ftruncate(lock, 0)
         os.write(lock, f"{os.getpid()}\n".encode())
     return lock
+
+
+def _locked(lock: int) -> bool:
+    """Take the lock; a reader that looks whether the run is in progress holds it for an instant."""
+    for _ in range(_LOCK_ATTEMPTS):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOCK_PAUSE_S)
+        else:
+            return True
+    return False

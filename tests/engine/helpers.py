@@ -64,7 +64,9 @@ def write_problem(folder: Path, *, seed: str = SEED, scorer: str = SCORER, extra
     return folder
 
 
-def evolve_sums(tmp_path: Path, *, name: str, evals: int = 60, workers: int = 2, seed: int = 0, window: int = 8) -> RunResult:
+def evolve_sums(
+    tmp_path: Path, *, name: str, evals: int = 60, workers: int = 2, seed: int = 0, window: int = 8
+) -> RunResult:
     """Run the problem on two islands."""
     return asyncio.run(
         arun(

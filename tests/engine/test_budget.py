@@ -12,7 +12,10 @@ from evolve.errors import ProblemError, StoreError
 from evolve.store import Batch, Reader, Writer
 from tests.engine.helpers import TWO_ISLANDS, digest, evolve_sums, write_problem
 
-def run(tmp_path: Path, budget: Budget, *, problem: Path | None = None, display: Quiet | None = None) -> RunResult:
+
+def run(
+    tmp_path: Path, budget: Budget, *, problem: Path | None = None, display: Quiet | None = None
+) -> RunResult:
     return asyncio.run(
         arun(
             problem or write_problem(tmp_path / "sums"),
@@ -43,7 +46,7 @@ def test_stagnation_counts_evaluations_since_the_best(tmp_path: Path) -> None:
     result = run(tmp_path, Budget(stagnation=25, max_evals=5000))
     assert result.reason == "stagnation"
     with Reader(result.folder) as reader:
-        after = [c for c in reader.commits(after=result.best_id or 0)]
+        after = list(reader.commits(after=result.best_id or 0))
     assert sum(c.evaluation.status not in ("duplicate", "refused") for c in after) == 25
 
 
@@ -56,7 +59,9 @@ def test_time_budget_stops_and_the_run_goes_on_later(tmp_path: Path) -> None:
     result = run(tmp_path, Budget(max_seconds=1.0))
     assert result.reason == "max_seconds"
     assert result.elapsed_s >= 1.0
-    more = asyncio.run(aresume(result.folder, budget=Budget(max_seconds=1000, max_evals=result.evaluations + 10)))
+    more = asyncio.run(
+        aresume(result.folder, budget=Budget(max_seconds=1000, max_evals=result.evaluations + 10))
+    )
     assert more.evaluations == result.evaluations + 10
     straight = evolve_sums(tmp_path, name="straight", evals=more.evaluations)
     assert digest(more.folder) == digest(straight.folder), "where it was interrupted leaves no trace"
@@ -122,7 +127,9 @@ def test_a_seed_that_is_not_valid_ends_the_run_with_its_reason(tmp_path: Path, s
 
 
 def test_a_failing_scorer_is_told_to_the_problems_author(tmp_path: Path) -> None:
-    problem = write_problem(tmp_path / "bad", scorer="def score(output, params, case):\n    return {}['missing']\n")
+    problem = write_problem(
+        tmp_path / "bad", scorer="def score(output, params, case):\n    return {}['missing']\n"
+    )
     with pytest.raises(ProblemError, match=r"(?s)is error: .*KeyError: 'missing'"):
         run(tmp_path, Budget(max_evals=5), problem=problem)
 
@@ -141,7 +148,9 @@ def test_a_scorer_that_fails_on_some_outputs_is_never_the_programs_fault(tmp_pat
     assert all("hole" in c.evaluation.feedback and c.evaluation.objective is None for c in errors)
 
 
-def test_a_store_that_fails_ends_the_run_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_fails_ends_the_run_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write = Writer.write
 
     def fails_after_twenty(self: Writer, batch: Batch) -> None:

@@ -12,7 +12,7 @@ def test_workers_do_not_change_the_run(tmp_path: Path) -> None:
     one = evolve_sums(tmp_path, name="one", workers=1)
     three = evolve_sums(tmp_path, name="three", workers=3)
     assert digest(one.folder) == digest(three.folder)
-    assert one.digest == three.digest
+    assert one.archive_digest == three.archive_digest
     assert one.best_program == three.best_program
 
 

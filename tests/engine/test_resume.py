@@ -32,7 +32,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def truncated(run: Path, to: Path, commits: int, stashed: int) -> Path:
-    """Copy a run as a kill would leave it: the first commits, and stage results of some tickets after them."""
+    """Copy a run as a kill would leave it: the first commits, and results of some tickets after them."""
     to.mkdir(parents=True)
     (to / "config.toml").write_bytes((run / "config.toml").read_bytes())
     with sqlite3.connect(run / "run.db") as source, sqlite3.connect(to / "run.db") as copy:
@@ -78,7 +78,8 @@ if (runs / "killed" / "run.db").exists():
     except Exception:
         sys.exit(9)
 else:
-    asyncio.run(arun(problem, islands=TWO_ISLANDS, budget=Budget(max_evals=int(sys.argv[3])), runs=runs, run_id="killed"))
+    budget = Budget(max_evals=int(sys.argv[3]))
+    asyncio.run(arun(problem, islands=TWO_ISLANDS, budget=budget, runs=runs, run_id="killed"))
 """
 
 

@@ -1,0 +1,102 @@
+"""What is said when a session of a run has ended."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from typing import Any
+
+from evolve.cli._text import counted, duration, number, out, plain, table
+from evolve.engine import RunResult
+from evolve.export import Exported
+from evolve.problem import Problem
+
+_RAISE = {
+    "max_evals": "--max-evals",
+    "max_seconds": "--max-seconds",
+    "target": "--target",
+    "stagnation": "--stagnation",
+}
+
+
+def as_json(result: RunResult, exported: Exported | None, trouble: str) -> dict[str, Any]:
+    """Return the last line of `--json`."""
+    data = dataclasses.asdict(result)
+    del data["best_program"]
+    files = None
+    if exported is not None:
+        files = {"folder": exported.folder, "program": exported.program, "pictures": exported.pictures}
+    note = exported.note if exported else ""
+    return {"event": "done", **data, "export": files, "trouble": trouble or note}
+
+
+def report(
+    problem: Problem, result: RunResult, exported: Exported | None, trouble: str, *, idle: bool
+) -> None:
+    """Say how a session ended, what came of it, and what to do next.
+
+    Args:
+        problem: What was solved.
+        result: How the session ended.
+        exported: Where the best program is.
+        trouble: Why it is nowhere.
+        idle: The session added no program to the run.
+    """
+    programs = counted(result.evaluations, "evaluation")
+    ended = f"{programs} in {duration(result.elapsed_s)}; ended because {result.explanation}"
+    out.print()
+    if idle and result.reason in _RAISE:
+        out.print(
+            plain(
+                f"nothing to do: {result.explanation}. Raise it to go on: {_RAISE[result.reason]}", "yellow"
+            )
+        )
+    out.print(plain(ended), soft_wrap=True)
+    if result.best_objective is not None:
+        metric = problem.spec.objective.metric
+        out.print(
+            plain(f"best {metric} = {result.best_objective!r}", "bold green"), f"(program {result.best_id})"
+        )
+        _compare(problem, result.best_objective)
+    if result.unsteady:
+        programs = counted(result.unsteady, "program")
+        note = (
+            f"{programs} ran out of time or memory: where that is close, another machine may find otherwise"
+        )
+        out.print(plain(note, "yellow"), soft_wrap=True)
+    _say_where(result, exported, trouble)
+    folder = shlex.quote(str(result.folder))
+    if result.reason == "interrupted":
+        out.print(
+            plain(f"\ninterrupted, nothing is lost; go on with: evolve resume {folder}"), soft_wrap=True
+        )
+    else:
+        out.print(plain(f"\nlook closer: evolve show {folder}", "dim"), soft_wrap=True)
+
+
+def _say_where(result: RunResult, exported: Exported | None, trouble: str) -> None:
+    rows: list[tuple[str, object]] = [("run", result.folder)]
+    if exported is not None:
+        rows += [("program", exported.program), *(("picture", path) for path in exported.pictures)]
+    out.print()
+    for name, path in rows:
+        out.print(plain(f"{name:8} {path}"), soft_wrap=True)
+    if exported is not None and exported.note:
+        out.print(plain(exported.note, "yellow"), soft_wrap=True)
+    if trouble:
+        out.print(plain(f"not exported: {trouble}", "yellow"), soft_wrap=True)
+
+
+def _compare(problem: Problem, value: float) -> None:
+    """Set the result beside the reference values that hold for these parameters."""
+    if problem.records:
+        rows = [
+            (
+                number(record.value),
+                f"{value - record.value:+.3g}",
+                f"{record.source}, {record.as_of} ({record.exactness})",
+            )
+            for record in problem.records
+        ]
+        out.print()
+        out.print(table(("reference", "difference", "source"), rows, numeric=(0, 1), prose=(2,)))

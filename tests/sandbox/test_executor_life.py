@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from evolve.errors import ProblemError, SandboxError
+from tests.conftest import toy_problem
+from tests.sandbox.helpers import LIMITS, Sandbox, descendants, eventually
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where new executors make their temporary folders."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def zygotes() -> list[int]:
+    return [pid for pid, command in descendants().items() if "sandbox._zygote" in command]
+
+
+STARTED = "import os, time\ndef solve(path):\n    open(path, 'w').close()\n    while True: time.sleep(1)"
+
+
+@pytest.mark.parametrize("namespaces", [True, False])
+def test_a_killed_zygote_is_replaced(tmp_path: Path, scratch: Path, namespaces: bool) -> None:
+    with Sandbox(toy_problem(tmp_path), namespaces=namespaces) as box:
+        for pid in zygotes():
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises(SandboxError, match=r"zygote stopped answering \(.*\) and was replaced"):
+            box.run("def solve(): pass")
+        assert box.output("def solve():\n    return 1") == 1
+    assert descendants() == {}
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_zygote_killed_by_its_program_is_replaced(tmp_path: Path) -> None:
+    suicide = "import os\ndef solve():\n    os.kill(os.getppid(), 9)\n    while True: pass"
+    with Sandbox(toy_problem(tmp_path), namespaces=False) as box:
+        with pytest.raises(SandboxError, match="was replaced"):
+            box.run(suicide)
+        assert eventually(lambda: not zygotes())
+        assert box.output("def solve():\n    return 1") == 1
+
+
+@pytest.mark.parametrize("namespaces", [True, False])
+def test_cancelling_a_call_ends_its_program(tmp_path: Path, scratch: Path, namespaces: bool) -> None:
+    started = tmp_path / "started"
+
+    async def cancelled(box: Sandbox) -> None:
+        task = asyncio.create_task(box.executor.run(STARTED, "solve", {"path": str(started)}, LIMITS))
+        while not started.exists():  # noqa: ASYNC110 - written by another process
+            await asyncio.sleep(0.005)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    with Sandbox(toy_problem(tmp_path), namespaces=namespaces) as box:
+        box.do(cancelled(box))
+        assert eventually(lambda: not zygotes())
+        assert [path for path in scratch.glob("*/*") if path.is_dir()] == []
+        assert box.output("def solve():\n    return 1") == 1
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("namespaces", [True, False])
+def test_nothing_is_left_of_a_closed_executor(tmp_path: Path, scratch: Path, namespaces: bool) -> None:
+    with Sandbox(toy_problem(tmp_path), workers=2, namespaces=namespaces) as box:
+        box.run("def solve():\n    open('file', 'w').close()")
+        assert list(scratch.iterdir()) != []
+    assert descendants() == {}
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_preload_that_is_missing_is_named(tmp_path: Path, scratch: Path) -> None:
+    folder = toy_problem(tmp_path, candidate={"preload": ["json", "no_such_module"]})
+    with (
+        pytest.raises(
+            ProblemError, match=r"problem\.toml: candidate\.preload: module 'no_such_module' cannot be"
+        ),
+        Sandbox(folder, workers=2),
+    ):
+        pass
+    assert descendants() == {}
+    assert list(scratch.iterdir()) == []
