@@ -33,7 +33,7 @@ SIDES = ("left", "bottom", "right", "top")
 WORST_SHOWN = 3
 
 
-def score(output: Any, params: Mapping[str, Any], case: Mapping[str, Any]) -> Score:  # noqa: ARG001
+def score(output: Any, params: Mapping[str, Any], case: Mapping[str, Any]) -> Score:
     """Verify `(centers, radii)` and measure the packing.
 
     Args:

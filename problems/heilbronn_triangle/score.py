@@ -37,7 +37,7 @@ SIDES = ("left", "bottom", "sloping")
 WORST_SHOWN = 3
 
 
-def score(output: Any, params: Mapping[str, Any], case: Mapping[str, Any]) -> Score:  # noqa: ARG001
+def score(output: Any, params: Mapping[str, Any], case: Mapping[str, Any]) -> Score:
     """Verify the points and measure their smallest triangle.
 
     Args:
