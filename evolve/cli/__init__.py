@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import evolve
-from evolve.cli import _export, _lineage, _list, _run, _show
+from evolve.cli import _doctor, _export, _lineage, _list, _run, _show
 from evolve.cli._text import err, plain
 from evolve.errors import EvolveError
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 for command in (
     _list.problems,
+    _doctor.doctor,
     _run.run,
     _run.resume,
     _list.runs,

@@ -74,6 +74,7 @@ def verify(
         str | None,
         typer.Option("--problem", metavar="FOLDER", help="The problem's folder, when it has moved."),
     ] = None,
+    sandbox: options.Sandbox = None,
     json: options.Json = False,
 ) -> None:
     """Score an export again in fresh processes and compare every metric exactly.
@@ -84,7 +85,7 @@ def verify(
 
     Exit code 0 when it holds, 1 when it does not.
     """
-    result = asyncio.run(verify_export(folder, problem))
+    result = asyncio.run(verify_export(folder, problem, options.policy(sandbox)))
     if json:
         facts = {"claimed": result.claimed, "found": result.found, "differences": result.differences}
         emit({"holds": not result.differences, **facts})

@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from evolve._toml import validate
+from evolve._toml import suggest, validate
 from evolve.engine import Budget
 from evolve.errors import UsageError
 from evolve.problem import Problem, Scalar
+from evolve.sandbox import POLICIES
 
 RUNS = Path("runs")
 
@@ -45,6 +46,16 @@ Workers = Annotated[
         show_default=False,
     ),
 ]
+Sandbox = Annotated[
+    str | None,
+    typer.Option(
+        "--sandbox",
+        metavar="POLICY",
+        help="`strict`: refuse to run without namespaces and system-call filters (default on Linux); "
+        "`process`: the portable floor, for programs that you trust.",
+        show_default=False,
+    ),
+]
 MaxEvals = Annotated[
     int | None, typer.Option("--max-evals", metavar="N", min=1, help="Stop after this many evaluations.")
 ]
@@ -68,6 +79,17 @@ def default_workers() -> int:
     """Return the number of cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def policy(given: str | None) -> str | None:
+    """Check a sandbox policy.
+
+    Raises:
+        UsageError: there is no such policy.
+    """
+    if given is not None and given not in POLICIES:
+        raise UsageError(f"--sandbox {given}: must be {' or '.join(POLICIES)}.{suggest(given, POLICIES)}")
+    return given
 
 
 def budget(

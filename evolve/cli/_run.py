@@ -62,6 +62,7 @@ def run(
         ),
     ] = "single",
     workers: options.Workers = None,
+    sandbox: options.Sandbox = None,
     window: Annotated[
         int,
         typer.Option(
@@ -118,6 +119,7 @@ def run(
         workers=count,
         window=window,
         islands=islands,
+        sandbox=options.policy(sandbox),
         budget=budget,
         runs=runs,
         run_id=run_id,
@@ -135,6 +137,7 @@ def resume(
     target: options.Target = None,
     stagnation: options.Stagnation = None,
     workers: options.Workers = None,
+    sandbox: options.Sandbox = None,
     runs: options.Runs = options.RUNS,
     json: options.Json = False,
 ) -> None:
@@ -158,7 +161,12 @@ def resume(
     if not json:
         out.print(plain(f"resuming {folder}, {counted(before, 'program')} so far"), soft_wrap=True)
     session = aresume(
-        folder, workers=workers, budget=budget, display=_display(declared, json), handle_signals=True
+        folder,
+        workers=workers,
+        sandbox=options.policy(sandbox),
+        budget=budget,
+        display=_display(declared, json),
+        handle_signals=True,
     )
     again = f"evolve resume {shlex.quote(str(folder))}"
     _finish(declared, session, json=json, again=again, before=before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,8 +12,13 @@ from evolve._toml import load_toml
 from evolve.errors import RunError, StoreError
 from evolve.islands import Preset
 from evolve.problem import Scalar
+from evolve.sandbox import default_policy
 
 DEFAULT_MAX_EVALS = 500
+
+
+def _default_policy() -> Literal["strict", "process"]:
+    return "strict" if default_policy() == "strict" else "process"
 
 
 class Settings(BaseModel):
@@ -44,7 +50,7 @@ class RunConfig(Settings):
     """Everything that decides what a run does.
 
     Two runs of equal configurations, on one version of the code, give the same programs, scores and
-    archives; `workers` and the time budget are the only values that may differ.
+    archives; `workers`, `sandbox` and the time budget are the only values that may differ.
     """
 
     problem: str
@@ -59,14 +65,19 @@ class RunConfig(Settings):
     """Tickets in flight: ticket t selects its parents from the archive as it stood at commit t - window."""
     islands: Preset
     """The archipelago."""
+    sandbox: Literal["strict", "process"] = Field(default_factory=_default_policy)
+    """Policy: which layers must be in force for a program to run."""
     budget: Budget = Field(default_factory=Budget)
     """When to stop."""
 
     def save(self, folder: Path) -> None:
-        """Write `config.toml` into the run's folder; raises StoreError."""
+        """Write `config.toml` into the run's folder, all of it or nothing; raises StoreError."""
         path = folder / "config.toml"
+        draft = folder / "config.toml.new"
+        text = tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
         try:
-            path.write_bytes(tomli_w.dumps(self.model_dump(mode="json", exclude_none=True)).encode())
+            draft.write_bytes(text.encode())
+            draft.replace(path)  # a kill in between leaves the old one
         except OSError as error:
             raise StoreError(
                 f"{path}: cannot be written ({error.strerror}). Free space or choose another --runs folder."

@@ -23,7 +23,7 @@ from evolve.islands import Preset, load_preset
 from evolve.operators import builtin_operators, resolve_operator
 from evolve.pipeline import Pipeline
 from evolve.problem import Problem, Scalar, load_problem
-from evolve.sandbox import LocalExecutor
+from evolve.sandbox import LocalExecutor, default_policy
 from evolve.store import Reader, Writer
 
 UNSTEADY = ("timeout", "memory")
@@ -76,6 +76,7 @@ def run(
     workers: int = 2,
     window: int = 8,
     islands: str | Path | Preset = "single",
+    sandbox: str | None = None,
     budget: Budget | None = None,
     runs: str | Path = "runs",
     run_id: str | None = None,
@@ -94,6 +95,7 @@ def run(
             workers=workers,
             window=window,
             islands=islands,
+            sandbox=sandbox,
             budget=budget,
             runs=runs,
             run_id=run_id,
@@ -111,6 +113,7 @@ async def arun(
     workers: int = 2,
     window: int = 8,
     islands: str | Path | Preset = "single",
+    sandbox: str | None = None,
     budget: Budget | None = None,
     runs: str | Path = "runs",
     run_id: str | None = None,
@@ -126,6 +129,7 @@ async def arun(
         workers: Programs evaluated at once; does not change what is found.
         window: Tickets in flight; part of what decides the run.
         islands: Name of a shipped archipelago preset, a preset's path, or a `Preset`.
+        sandbox: Policy "strict" (the default on Linux) or "process" (the portable floor).
         budget: When to stop; 500 evaluations when nothing is given.
         runs: Folder that gets the run's folder.
         run_id: Name of the run's folder; made from date and problem when omitted.
@@ -149,6 +153,7 @@ async def arun(
         "workers": workers,
         "window": window,
         "islands": preset,
+        "sandbox": sandbox or default_policy(),
         "budget": (budget or Budget()).or_default(),
     }
     config = validate(settings, RunConfig, UsageError, where="run")
@@ -166,6 +171,7 @@ async def aresume(
     folder: str | Path,
     *,
     workers: int | None = None,
+    sandbox: str | None = None,
     budget: Budget | None = None,
     display: Display | None = None,
     handle_signals: bool = False,
@@ -175,6 +181,7 @@ async def aresume(
     Args:
         folder: The run's folder.
         workers: Another number of workers; the run is the same with any.
+        sandbox: Another policy: "strict" or "process".
         budget: Limits that replace those of the run, one by one.
         display: What shows the progress.
         handle_signals: See `arun`.
@@ -186,27 +193,31 @@ async def aresume(
     folder = Path(folder)
     config = RunConfig.load(folder)
     changes = budget.model_dump(exclude_none=True) if budget else {}
-    config = config.model_copy(
-        update={"workers": workers or config.workers, "budget": config.budget.model_copy(update=changes)}
-    )
+    settings = {
+        **config.model_dump(),
+        "workers": workers or config.workers,
+        "sandbox": sandbox or config.sandbox,
+        "budget": config.budget.model_copy(update=changes).model_dump(),
+    }
+    resumed = validate(settings, RunConfig, UsageError, where="resume")
     problem = load_problem(config.problem, config.params)
     writer = Writer(folder)
     try:
         with Reader(folder) as reader:
             _check_same_problem(folder, reader.run().problem_digest, problem)
-        if changes or workers:
-            config.save(folder)
+        if resumed != config:
+            resumed.save(folder)
     except BaseException:
         writer.close()
         raise
-    return await _session(folder, config, problem, writer, display or Quiet(), handle_signals)
+    return await _session(folder, resumed, problem, writer, display or Quiet(), handle_signals)
 
 
 async def _session(
     folder: Path, config: RunConfig, problem: Problem, writer: Writer, display: Display, handle_signals: bool
 ) -> RunResult:
     with contextlib.closing(writer), Reader(folder) as reader:
-        async with LocalExecutor(problem, config.workers) as executor:
+        async with LocalExecutor(problem, config.workers, policy=config.sandbox) as executor:
             names = _operators_of(config.islands)
             operators = {name: resolve_operator(name) for name in names} if names else builtin_operators()
             engine = Engine(config, problem, Pipeline(problem, executor), operators, writer, reader)

@@ -13,12 +13,12 @@ _EXPORT_TEXT_CHARS = 4000
 """Room for the note that an export puts before a program."""
 
 
-async def evaluate_fresh(problem: Problem, text: str) -> Evaluation:
+async def evaluate_fresh(problem: Problem, text: str, policy: str | None = None) -> Evaluation:
     """Evaluate a program with a new zygote and a new scorer; the artifact is delivered too."""
     candidate = problem.spec.candidate
     roomy = candidate.model_copy(update={"max_chars": candidate.max_chars + _EXPORT_TEXT_CHARS})
     problem = dataclasses.replace(problem, spec=problem.spec.model_copy(update={"candidate": roomy}))
-    async with LocalExecutor(problem, workers=1) as executor:
+    async with LocalExecutor(problem, workers=1, policy=policy) as executor:
         return await Pipeline(problem, executor).evaluate(text, artifact=True)
 
 

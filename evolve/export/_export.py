@@ -70,7 +70,7 @@ async def export(run: Path, out: Path | None = None, program: int | None = None)
             "Restore its files to export from that run."
         )
     module = module_text(problem, text, commit.evaluation.objective, run.name, commit.program.id)
-    again = await evaluate_fresh(problem, program_of(module))
+    again = await evaluate_fresh(problem, program_of(module), config.sandbox)
     _check_same(commit, again)
     folder = out or run / ("best" if program is None else f"program-{program}")
     result = {

@@ -56,12 +56,13 @@ class _Claim(BaseModel):
     program: _Program
 
 
-async def verify(folder: Path, problem: str | None = None) -> Verification:
+async def verify(folder: Path, problem: str | None = None, policy: str | None = None) -> Verification:
     """Run an exported program again and compare every metric exactly.
 
     Args:
         folder: The export.
         problem: Where the problem is, when it is not where the export says.
+        policy: Sandbox policy; the system's default when omitted.
 
     Raises:
         UsageError: the folder is no export, or of a format this version does not know.
@@ -75,7 +76,7 @@ async def verify(folder: Path, problem: str | None = None) -> Verification:
         differences.append(f"{claim.program.file} was changed since its export")
     if declared.digest != claim.problem.digest:
         differences.append(f"the problem in {declared.folder} was changed since the export")
-    again = await evaluate_fresh(declared, program_of(text))
+    again = await evaluate_fresh(declared, program_of(text), policy)
     claimed = claim.objective.value
     if again.status != "valid":
         differences.append(f"the program is {again.status}: {again.feedback}")

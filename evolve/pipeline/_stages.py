@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from evolve.errors import ProblemError
 from evolve.pipeline._stage import OK, Stage, StageResult, Task
 from evolve.problem import Problem, StageSpec
-from evolve.sandbox import Limits
+from evolve.sandbox import CodecError, Limits, decode
 from evolve.source import accepts, find_function, parse
 
 _MIB = 2**20
@@ -71,8 +71,12 @@ class Run:
             wall_s=task.spec.timeout_s or candidate.timeout_s,
             memory_mb=candidate.memory_mb,
             processes=candidate.processes,
+            cpu_s=candidate.cpu_s,
+            scratch_mb=candidate.scratch_mb,
             output_bytes=int(candidate.output_mb * _MIB),
         )
+        if candidate.one_process and len(task.problem.cases) > 1:
+            return await self._together(task, limits)
         outputs: list[bytes] = []
         wall = cpu = 0.0
         printed = ""
@@ -87,6 +91,33 @@ class Run:
                 return StageResult(ran.status, {}, where + ran.feedback, None, printed, wall, cpu, layers)
             outputs.append(ran.output)
         return StageResult(value=outputs, printed=printed, wall_s=wall, cpu_s=cpu, layers=layers)
+
+    @staticmethod
+    async def _together(task: Task, limits: Limits) -> StageResult:
+        """Run all cases in one process, within the sum of their times."""
+        cases = [task.problem.entry_arguments(case) for case in task.problem.cases]
+        limits = replace(
+            limits, wall_s=limits.wall_s * len(cases), cpu_s=limits.cpu_s and limits.cpu_s * len(cases)
+        )
+        ran = await task.executor.run(task.text, task.problem.spec.candidate.entry, cases, limits)
+        found = StageResult(
+            ran.status, {}, ran.feedback, None, ran.printed, ran.wall_s, ran.cpu_s, ran.layers
+        )
+        if ran.status != OK:
+            return found
+        try:
+            outputs = decode(ran.output)
+        except CodecError as error:
+            return replace(found, status="failed", feedback=f"returned unreadable data: {error}")
+        if not (
+            isinstance(outputs, list)
+            and len(outputs) == len(cases)
+            and all(type(o) is bytes for o in outputs)
+        ):
+            return replace(
+                found, status="failed", feedback="returned something else than a result for every case"
+            )
+        return replace(found, value=outputs)
 
 
 @dataclass(frozen=True, slots=True)

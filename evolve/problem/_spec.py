@@ -65,6 +65,18 @@ class Candidate(Table):
     """Memory a program may add to what the preloaded modules take, in MiB."""
     processes: _Whole = Field(default=16, ge=1)
     """Processes and threads that a program may have at once, itself included."""
+    cpu_s: _Number | None = Field(default=None, gt=0, le=86_400)
+    """CPU seconds for each of its processes; omitted: what fits into the wall-clock limit."""
+    threads: _Whole = Field(default=1, ge=1, le=256)
+    """Threads of the numeric libraries' pools; more than one makes workers fight for cores."""
+    scratch_mb: _Number = Field(default=64.0, gt=0, le=1024 * 1024)
+    """Size of the folder that a program may write in, in MiB; gone when it ends."""
+    readable: tuple[str, ...] = ()
+    """Public data that programs may read: paths relative to the problem's folder."""
+    modules: tuple[str, ...] = ()
+    """Modules that may join `preload` when programs are seen to import them; `scipy.*` names a family."""
+    one_process: bool = False
+    """Run all cases of a program in one process: faster, but a case can see what an earlier one left."""
     output_mb: _Number = Field(default=8.0, gt=0, le=1024)
     """Largest encoded result, in MiB."""
     max_chars: _Whole = Field(default=40_000, ge=100)

@@ -10,11 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from evolve.sandbox._answers import RunResult, Verdict
     from evolve.sandbox._codec import CodecError, Table, decode, encode
-    from evolve.sandbox._executor import Executor, LocalExecutor, RunResult, Verdict
+    from evolve.sandbox._doctor import examine
+    from evolve.sandbox._executor import Executor, LocalExecutor
     from evolve.sandbox._limits import Limits
+    from evolve.sandbox._policy import POLICIES, default_policy
 
 __all__ = [
+    "POLICIES",
     "CodecError",
     "Executor",
     "Limits",
@@ -23,7 +27,9 @@ __all__ = [
     "Table",
     "Verdict",
     "decode",
+    "default_policy",
     "encode",
+    "examine",
 ]
 
 _HOMES = {
@@ -32,6 +38,11 @@ _HOMES = {
     "decode": "_codec",
     "encode": "_codec",
     "Limits": "_limits",
+    "RunResult": "_answers",
+    "Verdict": "_answers",
+    "POLICIES": "_policy",
+    "examine": "_doctor",
+    "default_policy": "_policy",
 }
 
 

@@ -10,66 +10,128 @@ import linecache
 import os
 import random
 import signal
-import socket
 import struct
 import sys
+import time
 import traceback
 import types
+from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
-from evolve.sandbox import _codec, _kernel
-from evolve.sandbox._limits import Limits, apply_rlimits
+from evolve.sandbox import _codec
+from evolve.sandbox._confinement import Confinement
+from evolve.sandbox._limits import Limits
 
 JOB_SIZE = struct.Struct("<Q")
 RESULT = struct.Struct("<cQ")
+CONFINED = struct.Struct("<d")
 RESULT_OK = b"R"
 RESULT_ERROR = b"E"
+RESULT_MODULES = b"M"
+_JOB_FD, _REPORT_FD = 3, 4
+_MOST_MODULES = 200
 _ERROR_CHARS = 4000
 _RESERVE_BYTES = 4 * 2**20
 """Kept free so that a program that has taken all its memory can still be reported as such."""
 _FILE_NAME = "<program>"
+_REHEARSALS = 16
+"""Python adapts its bytecode to what it is used for in the first few calls."""
 
 
-def run_child(job_fd: int, printed_fd: int, scratch: str, limits: Limits, *, namespaces: bool) -> None:
-    """Run the program that arrives on `job_fd`; never returns."""
+def prepare() -> None:
+    """Do in the zygote what every child would have to do; memory that a child need not write to stays shared."""
+    reader, writer = os.pipe()
+    for fd, name, buffering in ((1, "stdout", 8192), (2, "stderr", 1)):
+        kept = os.dup(fd)
+        os.dup2(writer, fd)  # the children have a pipe there; a stream asks but once whether it can seek
+        stream = os.fdopen(fd, "w", buffering, encoding="utf-8", errors="replace", closefd=False)
+        setattr(sys, name, stream)
+        os.dup2(kept, fd)
+        os.close(kept)
+    os.close(reader)
+    os.close(writer)
+    _do_without_resource_tracker()
+    for _ in range(_REHEARSALS):
+        job = _codec.decode(_codec.encode({"program": "def f(): pass", "entry": "f", "arguments": {}}))
+        _run(job, Limits())
+    del sys.modules["program"]
+    linecache.clearcache()
+
+
+def _do_without_resource_tracker() -> None:
+    """Let shared memory do without the process that would tidy up: it goes with the scratch folder."""
+    name = "multiprocessing.resource_tracker"
+    loaded = sys.modules.get(name)
+    stub: Any = types.ModuleType(name) if loaded is None else loaded.ResourceTracker
+    if loaded is None:
+        sys.modules[name] = stub
+    for function in ("register", "unregister", "ensure_running", "getfd", "_send"):
+        setattr(stub, function, lambda *_arguments: None)
+
+
+def run_child(
+    job_fd: int, printed_fd: int, report_fd: int, scratch: str, limits: Limits, confinement: Confinement
+) -> None:
+    """Run the program that arrives on `job_fd`; never returns.
+
+    How the confinement went is written to `report_fd`, which is closed before the program is read, so
+    that a program cannot pass its own failure off as the sandbox's.
+    """
     try:
-        sock = _confine(job_fd, printed_fd, scratch, limits, namespaces)
-        _send(sock, *_answer(_read_job(sock), limits))
+        _isolate(job_fd, printed_fd, report_fd)
+        started = time.monotonic()
+        try:
+            confinement.apply(limits, scratch)
+        except BaseException as error:  # noqa: BLE001 - nothing may run unconfined
+            os.write(_REPORT_FD, f"{type(error).__name__}: {error}".encode("utf-8", "replace")[:4096])
+            return
+        os.write(_REPORT_FD, b"\0" + CONFINED.pack(time.monotonic() - started))
+        os.close(_REPORT_FD)
+        loaded = len(sys.modules)
+        _send(*_answer(_read_job(), limits))
+        _send(RESULT_MODULES, _codec.encode(_imported_since(loaded)))
     finally:
         os._exit(0)  # no interpreter shutdown: the program may have registered hooks
 
 
-def _confine(job_fd: int, printed_fd: int, scratch: str, limits: Limits, namespaces: bool) -> socket.socket:
-    if _kernel.LINUX:
-        _kernel.prctl(_kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # ends with the zygote, however that ends
+def _imported_since(loaded: int) -> list[str]:
+    """Name what the program had to import; every child pays for that again, unless it is preloaded.
+
+    New names come last in `sys.modules`. To touch all the others would copy the pages that they lie on.
+    """
+    new = [*islice(reversed(sys.modules), max(0, len(sys.modules) - loaded))]
+    names = [name for name in reversed(new) if type(name) is str and name != "program" and len(name) < 100]
+    return [_clean(name) for name in names[:_MOST_MODULES]]
+
+
+def _isolate(job_fd: int, printed_fd: int, report_fd: int) -> None:
+    """Leave the zygote's session, signal handlers and descriptors behind."""
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
     os.dup2(printed_fd, 1)
     os.dup2(printed_fd, 2)
-    os.dup2(job_fd, 3)
-    os.closerange(4, 65536)
+    # first to high numbers, so that none is overwritten before it is moved
+    job, report = os.dup(job_fd), os.dup(report_fd)
+    os.dup2(job, _JOB_FD)
+    os.dup2(report, _REPORT_FD)
+    os.closerange(_REPORT_FD + 1, 65536)
     os.umask(0o077)
-    os.chdir(scratch)
-    apply_rlimits(limits, own_user_namespace=namespaces)
-    return socket.socket(fileno=3)
 
 
-def _read_job(sock: socket.socket) -> dict[str, Any]:
+def _read_job() -> dict[str, Any]:
     """Read the program and its arguments; the parent of this process has never seen them."""
-    (size,) = JOB_SIZE.unpack(_exactly(sock, JOB_SIZE.size))
-    job = _codec.decode(_exactly(sock, size))
+    (size,) = JOB_SIZE.unpack(_exactly(JOB_SIZE.size))
+    job = _codec.decode(_exactly(size))
     assert isinstance(job, dict)
     return job
 
 
-def _exactly(sock: socket.socket, size: int) -> bytes:
+def _exactly(size: int) -> bytes:
     data = bytearray()
     while len(data) < size:
-        part = sock.recv(size - len(data))
+        part = os.read(_JOB_FD, size - len(data))
         if not part:
             os._exit(1)
         data += part
@@ -78,12 +140,9 @@ def _exactly(sock: socket.socket, size: int) -> bytes:
 
 def _answer(job: dict[str, Any], limits: Limits) -> tuple[bytes, bytes]:
     """Run the job; return the kind of result and its encoding."""
-    sys.stdout = os.fdopen(1, "w", buffering=8192, encoding="utf-8", errors="replace")
-    sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", errors="replace")
     reserve = bytes(_RESERVE_BYTES)
     try:
-        result = _call(job["program"], job["entry"], job["arguments"])
-        data = _codec.encode(result, limits.output_bytes)
+        data = _run(job, limits)
     except BaseException as error:  # noqa: BLE001 - whatever a program raises is its result
         del reserve
         return RESULT_ERROR, _codec.encode(_describe(error))
@@ -94,7 +153,24 @@ def _answer(job: dict[str, Any], limits: Limits) -> tuple[bytes, bytes]:
     return RESULT_OK, data
 
 
-def _call(program: str, entry: str, arguments: dict[str, Any]) -> Any:
+def _run(job: dict[str, Any], limits: Limits) -> bytes:
+    """Call the entry; for a list of arguments, return the encoded list of the encoded results."""
+    function = _load(job["program"], job["entry"])
+    arguments = job["arguments"]
+    if isinstance(arguments, dict):
+        return _codec.encode(function(**arguments), limits.output_bytes)
+    results = []
+    for case in arguments:
+        try:
+            results.append(_codec.encode(function(**case), limits.output_bytes))
+        except Exception as error:
+            given = ", ".join(f"{name}={value!r}" for name, value in case.items())
+            error.add_note(f"when called as {job['entry']}({given})")
+            raise
+    return _codec.encode(results, limits.output_bytes)
+
+
+def _load(program: str, entry: str) -> Callable[..., Any]:
     module = types.ModuleType("program")
     sys.modules["program"] = module
     linecache.cache[_FILE_NAME] = (len(program), None, program.splitlines(keepends=True), _FILE_NAME)
@@ -103,7 +179,7 @@ def _call(program: str, entry: str, arguments: dict[str, Any]) -> Any:
     function = getattr(module, entry, None)
     if not callable(function):
         raise NameError(f"the program defines no function {entry!r}")
-    return function(**arguments)
+    return function  # type: ignore[no-any-return]
 
 
 def _seed_globals() -> None:
@@ -142,5 +218,7 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _send(sock: socket.socket, kind: bytes, data: bytes) -> None:
-    sock.sendall(RESULT.pack(kind, len(data)) + data)
+def _send(kind: bytes, data: bytes) -> None:
+    rest = memoryview(RESULT.pack(kind, len(data)) + data)
+    while rest:
+        rest = rest[os.write(_JOB_FD, rest) :]

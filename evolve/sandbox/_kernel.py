@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import sys
 
@@ -14,6 +15,7 @@ CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
 PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
 PR_SET_SECCOMP = 22
 PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
@@ -33,7 +35,9 @@ MS_PRIVATE = 1 << 18
 MNT_DETACH = 2
 
 LINUX = sys.platform == "linux"
-_libc = ctypes.CDLL(None, use_errno=True) if LINUX else None
+_LIBC = ctypes.CDLL(None, use_errno=True) if LINUX else None
+_NAMES = ("unshare", "setns", "prctl", "mount", "umount2", "pivot_root", "capset", "syscall")
+_FUNCTIONS = {name: getattr(_LIBC, name) for name in _NAMES if _LIBC}  # looked up once, not in every child
 
 
 def unshare(flags: int) -> None:
@@ -68,7 +72,7 @@ def pivot_root(new: str, old: str) -> None:
     _call("pivot_root", new.encode(), old.encode())
 
 
-def capset(head: ctypes.Array[ctypes.c_char], data: ctypes.Array[ctypes.c_char]) -> None:
+def capset(head: bytes, data: bytes) -> None:
     """Set the capabilities of this process; raises OSError."""
     _call("capset", head, data)
 
@@ -80,9 +84,9 @@ def syscall(number: int, *arguments: object) -> int:
 
 
 def _call(name: str, *arguments: object, where: str = "") -> int:
-    if _libc is None:
-        raise OSError(38, f"{name} is a Linux system call")
-    result: int = getattr(_libc, name)(*arguments)
+    if not LINUX:
+        raise OSError(errno.ENOSYS, f"{name} is a Linux system call")
+    result: int = _FUNCTIONS[name](*arguments)
     if result < 0:
         code = ctypes.get_errno()
         raise OSError(code, f"{name}: {os.strerror(code)}" + (f" ({where})" if where else ""))

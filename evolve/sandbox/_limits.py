@@ -20,7 +20,9 @@ class Limits:
         processes: Processes and threads at once, the program's own included.
         output_bytes: Size of the encoded result.
         printed_bytes: How much of stdout and stderr is kept; the rest is dropped.
-        file_mb: Largest file that it may write in its scratch directory, in MiB.
+        cpu_s: CPU seconds of each of its processes; None: what fits into the wall-clock time.
+        scratch_mb: Size of its scratch directory, and of any file in it, in MiB.
+        scratch_files: Files and folders in its scratch directory.
     """
 
     wall_s: float = 10.0
@@ -28,29 +30,33 @@ class Limits:
     processes: int = 16
     output_bytes: int = 8 * _MIB
     printed_bytes: int = 8192
-    file_mb: int = 64
+    cpu_s: float | None = None
+    scratch_mb: float = 64
+    scratch_files: int = 4096
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data for a message."""
         return asdict(self)
 
 
-def apply_rlimits(limits: Limits, *, own_user_namespace: bool) -> None:
+def apply_rlimits(limits: Limits, address_space: int, *, count_processes: bool, others: int) -> None:
     """Lower the rlimits of this process, soft and hard; its descendants inherit them.
 
     Args:
         limits: What to allow.
-        own_user_namespace: Whether processes are counted for this sandbox alone. Elsewhere the
+        address_space: Bytes of address space that are not the program's doing.
+        count_processes: Whether processes are counted for this sandbox alone. Elsewhere the
             kernel counts all processes of the user, so a limit would hit neighbours, and none is set.
+        others: Processes of the same user in this sandbox that are not the program's.
     """
-    cpu = math.ceil(limits.wall_s * min(limits.processes, 4)) + 1
-    _lower(resource.RLIMIT_CPU, cpu)
-    _lower(resource.RLIMIT_AS, _address_space() + limits.memory_mb * _MIB)
-    _lower(resource.RLIMIT_FSIZE, limits.file_mb * _MIB)
+    cpu = limits.cpu_s or limits.wall_s * min(limits.processes, 4) + 1
+    _lower(resource.RLIMIT_CPU, math.ceil(cpu))
+    _lower(resource.RLIMIT_AS, address_space + limits.memory_mb * _MIB)
+    _lower(resource.RLIMIT_FSIZE, int(limits.scratch_mb * _MIB))
     _lower(resource.RLIMIT_NOFILE, 64)
     _lower(resource.RLIMIT_CORE, 0)
-    if own_user_namespace:
-        _lower(resource.RLIMIT_NPROC, limits.processes + 2)  # the zygote and its guardian count too
+    if count_processes:
+        _lower(resource.RLIMIT_NPROC, limits.processes + others)
 
 
 def _lower(kind: int, value: int) -> None:
@@ -59,8 +65,8 @@ def _lower(kind: int, value: int) -> None:
     resource.setrlimit(kind, (value, value))
 
 
-def _address_space() -> int:
-    """Return this process's address space in bytes; what was preloaded is not the program's doing."""
+def current_address_space() -> int:
+    """Return this process's address space in bytes."""
     try:
         with open("/proc/self/statm", "rb") as file:
             return int(file.read().split()[0]) * resource.getpagesize()

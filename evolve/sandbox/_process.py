@@ -31,7 +31,9 @@ class HelperProcess:
         self.control = control
 
     @classmethod
-    async def start(cls, module: str, *arguments: str) -> tuple[HelperProcess, dict[str, Any]]:
+    async def start(
+        cls, module: str, *arguments: str, threads: int = 1
+    ) -> tuple[HelperProcess, dict[str, Any]]:
         """Start `python -m module FD *arguments`; return it with its first message.
 
         Raises:
@@ -44,7 +46,7 @@ class HelperProcess:
                 process = subprocess.Popen(  # noqa: ASYNC220 - a fork and exec; returns at once
                     # -s -P: neither the user's site-packages nor the current folder can shadow a module
                     [sys.executable, "-s", "-P", "-m", module, str(theirs.fileno()), *arguments],
-                    env=_environment(),
+                    env=_environment(threads),
                     cwd="/",
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
@@ -94,12 +96,12 @@ class HelperProcess:
             return (stream.read() or b"").decode(errors="replace")
 
 
-def _environment() -> dict[str, str]:
+def _environment(threads: int) -> dict[str, str]:
     """Return the helpers' whole environment: no key, no path, no home of the user."""
     root = str(Path(evolve.__file__).resolve().parents[1])
     return {
         "PYTHONHASHSEED": "0",  # the order of sets is part of a reproducible run
         "PYTHONPATH": root,
         "LANG": "C.UTF-8",
-        **dict.fromkeys(_THREAD_POOLS, "1"),  # workers must not fight for cores
+        **dict.fromkeys(_THREAD_POOLS, str(threads)),  # pinned: workers must not fight for cores
     }

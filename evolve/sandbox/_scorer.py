@@ -18,6 +18,7 @@ from typing import Any
 
 from evolve.problem._score import Invalid, Score
 from evolve.sandbox import _codec, _wire
+from evolve.sandbox.layers import _namespaces
 
 
 def main() -> None:
@@ -28,6 +29,7 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - the problem author's module may raise anything
         control.sendall(_wire.pack({"failed": _trace(error, sys.argv[2])}))
         return
+    _namespaces.leave_network()
     control.sendall(_wire.pack({"ready": True}))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # nobody reads it from now on, so it must not fill up
     while True:

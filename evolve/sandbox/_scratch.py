@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import secrets
 import time
 
 
@@ -18,7 +17,7 @@ def remove_tree(folder: str, *, deadline: float = math.inf) -> None:
         folder: What to remove.
         deadline: When to give up, on the monotonic clock.
     """
-    moved = secrets.token_hex(8)  # a name that no program can have taken
+    moved = os.urandom(8).hex()  # a name that no program can have taken
     folders = [folder]
     for current in folders:  # grows while it is read
         with contextlib.suppress(OSError):

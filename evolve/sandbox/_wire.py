@@ -6,7 +6,6 @@ heads come from our own processes only; a program's bytes travel as an unread bo
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
 import struct
@@ -61,7 +60,9 @@ async def receive_async(sock: socket.socket) -> tuple[dict[str, Any], bytes]:
 
 
 async def _receive_exactly_async(sock: socket.socket, size: int) -> bytes:
-    loop = asyncio.get_running_loop()
+    from asyncio import get_running_loop  # here: the zygote has no use for it, and a smaller one forks faster
+
+    loop = get_running_loop()
     parts = bytearray()
     while len(parts) < size:
         part = await loop.sock_recv(sock, min(size - len(parts), 2**20))

@@ -8,6 +8,7 @@ It never sees a program: the child reads its own job from a socket that the engi
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gc
 import importlib
 import json
@@ -17,95 +18,130 @@ import select
 import signal
 import socket
 import sys
-import tempfile
 import time
 import traceback
+from typing import Any
 
 from evolve.sandbox import _child, _kernel, _wire
-from evolve.sandbox._limits import Limits
+from evolve.sandbox._confinement import Confinement
+from evolve.sandbox._limits import Limits, current_address_space
+from evolve.sandbox._policy import STRICT
 from evolve.sandbox._scratch import remove_tree
+from evolve.sandbox.layers import _landlock, _memory, _namespaces, _privileges, _root, _seccomp, _syscalls
+from evolve.sandbox.layers._memory import MemoryWatch
 
+_OFTEN_IMPORTED = ("bisect", "collections", "copy", "heapq", "itertools", "math", "random", "typing")
+"""Loaded although no problem declares them: programs import them, and they are small."""
 _CLEANING_S = 1.0
 """How long a program's files may delay the next one; what is left goes when the zygote ends."""
 
 
 def main() -> None:
-    """Enter the namespaces, preload, then serve until the engine hangs up."""
+    """Enter the namespaces, preload, confine, then serve until the engine hangs up."""
     control = socket.socket(fileno=int(sys.argv[1]))
     options = json.loads(sys.argv[2])
-    layers = _enter_namespaces(allowed=options["namespaces"])
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    base = os.path.join(options["scratch"], os.urandom(8).hex())
+    os.mkdir(base, 0o700)
+    strict = options["policy"] == STRICT
+    nobody = _enter_namespaces(base) if strict and _kernel.LINUX and _namespaces.works() else None
+    if _kernel.LINUX:
+        _kernel.prctl(_kernel.PR_SET_CHILD_SUBREAPER, 1)
     try:
         for name in options["preload"]:
             importlib.import_module(name)
+        for name in (*_OFTEN_IMPORTED, *options["learned"]):
+            with contextlib.suppress(Exception):  # it is only a hint
+                importlib.import_module(name)
         if "numpy" in sys.modules:
             importlib.import_module("numpy.random")  # lazy in numpy: else imported again in every child
     except Exception:  # noqa: BLE001 - any failure of a foreign import is reported to the engine
         control.sendall(_wire.pack({"failed": traceback.format_exc(limit=-3), "module": name}))
         return
+    _child.prepare()
     gc.collect()
     gc.freeze()  # children share these pages for longer
-    base = tempfile.mkdtemp(dir=options["scratch"])
     try:
-        control.sendall(_wire.pack({"ready": True, "layers": layers}))
-        _Zygote(control, base, namespaces="pid_namespace" in layers).serve()
+        pid_namespace = -1 if nobody is None else os.open("/proc/self/ns/pid", os.O_RDONLY)
+        try:
+            prepared = _prepare(base, options, nobody)
+        except OSError as error:
+            control.sendall(_wire.pack({"refused": str(error)}))
+            return
+        control.sendall(_wire.pack({"ready": True, "layers": prepared[0].layers()}))
+        _Zygote(control, base, prepared, pid_namespace).serve()
     finally:
-        remove_tree(base)
+        if nobody is None:  # else it lies outside of this root, and the guardian removes it
+            _remove(base)
 
 
-def _enter_namespaces(*, allowed: bool) -> list[str]:
-    """Move into own user and pid namespaces where the kernel lets us; name the layers in force."""
-    layers = ["session", "rlimits", "deadline", "scratch", "clean_environment", "closed_descriptors", "codec"]
-    if _kernel.LINUX:
-        _kernel.prctl(_kernel.PR_SET_CHILD_SUBREAPER, 1)
-    if not (_kernel.LINUX and allowed and _namespaces_work()):
-        return layers
-    _unshare()
+def _enter_namespaces(base: str) -> bool:
+    """Go on as the first process of a new pid namespace; tell whether `nobody` is mapped in it."""
+    nobody = _namespaces.unshare_for_zygote()
     child = os.fork()
     if child:
-        _wait_for(child)
+        _guard(child, base)
     _kernel.prctl(_kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-    return [*layers, "user_namespace", "pid_namespace"]
+    return nobody
 
 
-def _namespaces_work() -> bool:
-    """Try in a child: a kernel may grant the namespaces and then refuse their use, with no way back."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        with contextlib.suppress(OSError):
-            _unshare()
-            code = 0
-        os._exit(code)
-    return os.waitpid(child, 0)[1] == 0
-
-
-def _unshare() -> None:
-    """Enter own namespaces as the same user; raises OSError."""
-    uid, gid = os.geteuid(), os.getegid()
-    _kernel.unshare(_kernel.CLONE_NEWUSER | _kernel.CLONE_NEWPID)
-    _write("/proc/self/setgroups", "deny")
-    _write("/proc/self/uid_map", f"{uid} {uid} 1")
-    _write("/proc/self/gid_map", f"{gid} {gid} 1")
-
-
-def _write(path: str, text: str) -> None:
-    with open(path, "w") as file:
-        file.write(text)
-
-
-def _wait_for(child: int) -> None:
-    """Stand outside of the namespace for as long as the zygote lives in it; never returns."""
+def _guard(child: int, base: str) -> None:
+    """Stand outside of the namespaces while the zygote lives in them, then clean up; never returns."""
     os.closerange(3, 65536)
     _, status = os.waitpid(child, 0)
+    _remove(base)
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
+def _remove(base: str) -> None:
+    """Remove this zygote's folder, and the executor's when it is the last in it and the engine is gone."""
+    remove_tree(base)
+    home = os.path.dirname(base)
+    with contextlib.suppress(OSError):
+        fcntl.flock(os.open(home, os.O_RDONLY), fcntl.LOCK_SH | fcntl.LOCK_NB)  # the engine's while it lives
+        os.rmdir(home)
+
+
+def _prepare(
+    base: str, options: dict[str, Any], nobody: bool | None
+) -> tuple[Confinement, MemoryWatch | None]:
+    """Build what the children are confined by; `nobody` is None without namespaces."""
+    readable = _root.readable_paths()
+    space = current_address_space()
+    machine = _syscalls.machine()
+    watch = None
+    rooted = nobody is not None
+    if rooted:
+        with contextlib.suppress(OSError):  # a container may mask its procfs: then a new one is refused
+            watch = MemoryWatch(base)
+        _root.build(base, readable, options["hidden"], options["readable"])
+        os.environ["TMPDIR"] = os.environ["HOME"] = _root.SCRATCH
+        _privileges.drop_bounding_set()
+    confinement = Confinement(
+        namespaces=rooted,
+        nobody=bool(nobody),
+        landlock=_landlock.abi() if _kernel.LINUX else 0,
+        seccomp=_seccomp.program(machine) if _kernel.LINUX and machine else b"",
+        readable=(*readable, *options["readable"]),
+        address_space=space,
+        memory_watch=watch is not None,
+    )
+    return confinement, watch
+
+
 class _Zygote:
-    def __init__(self, control: socket.socket, base: str, *, namespaces: bool) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        base: str,
+        prepared: tuple[Confinement, MemoryWatch | None],
+        pid_namespace: int,
+    ) -> None:
         self._control = control
         self._base = base
-        self._namespaces = namespaces
-        self._own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY) if namespaces else -1
+        self._confinement, self._memory = prepared
+        self._namespaces = self._confinement.namespaces
+        self._own_pid_namespace = pid_namespace
         self._runs = 0
         self._wakeup, writer = os.pipe()
         for fd in (self._wakeup, writer):
@@ -125,24 +161,60 @@ class _Zygote:
 
     def _evaluate(self, limits: Limits, job_fd: int, printed_fd: int) -> None:
         self._runs += 1
+        scratch = self._make_scratch()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        report, report_fd = os.pipe()
+        started = time.monotonic()
+        pid = self._fork(limits, (job_fd, printed_fd, report_fd), scratch)
+        forked = time.monotonic()
+        for fd in (job_fd, printed_fd, report_fd):
+            os.close(fd)
+        try:
+            reason = self._watch(pid, started + limits.wall_s, limits.memory_mb)
+        finally:  # also when the engine hangs up: nothing may outlive it
+            seen = time.monotonic()
+            status = self._end(pid)
+            if scratch:
+                remove_tree(scratch, deadline=time.monotonic() + _CLEANING_S)
+        ended = time.monotonic()
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        confine, trouble = self._read_report(report)
+        end = {
+            "reason": reason,
+            "exit": status,
+            "wall_s": ended - started,
+            "cpu_s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+            "unconfined": trouble if reason == "exit" else "",
+            "zygote_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+            "parts": {
+                "fork": forked - started,
+                "confine": confine,
+                "program": seen - forked - confine,
+                "end": ended - seen,
+            },
+        }
+        self._control.sendall(_wire.pack(end))
+
+    def _make_scratch(self) -> str:
+        """Make a folder for one program; with namespaces it mounts its own, which goes with it."""
+        if self._namespaces:
+            return ""
         scratch = os.path.join(self._base, str(self._runs))
         os.mkdir(scratch, 0o700)
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        started = time.monotonic()
-        pid = self._fork(limits, job_fd, printed_fd, scratch)
-        os.close(job_fd)
-        os.close(printed_fd)
-        try:
-            reason = self._watch(pid, started + limits.wall_s)
-        finally:  # also when the engine hangs up: nothing may outlive it
-            status = self._end(pid)
-            remove_tree(scratch, deadline=time.monotonic() + _CLEANING_S)
-        wall = time.monotonic() - started
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        self._control.sendall(_wire.pack({"reason": reason, "exit": status, "wall_s": wall, "cpu_s": cpu}))
+        return scratch
 
-    def _fork(self, limits: Limits, job_fd: int, printed_fd: int, scratch: str) -> int:
+    @staticmethod
+    def _read_report(report: int) -> tuple[float, str]:
+        """Return how long a child took to confine itself in seconds, and why it could not, if so."""
+        try:
+            said = os.read(report, 4096)
+        finally:
+            os.close(report)
+        if len(said) == _child.CONFINED.size + 1 and said[:1] == b"\0":
+            return _child.CONFINED.unpack(said[1:])[0], ""
+        return 0.0, said.decode(errors="replace") or "it ended before it was confined"
+
+    def _fork(self, limits: Limits, fds: tuple[int, int, int], scratch: str) -> int:
         if self._namespaces:
             # The next child becomes the first process of a new pid namespace: killing it kills
             # all of its descendants. Coming back first is what allows to unshare again.
@@ -150,17 +222,21 @@ class _Zygote:
             _kernel.unshare(_kernel.CLONE_NEWPID)
         pid = os.fork()
         if pid == 0:
-            _child.run_child(job_fd, printed_fd, scratch, limits, namespaces=self._namespaces)
+            _child.run_child(*fds, scratch, limits, self._confinement)
         return pid
 
-    def _watch(self, pid: int, deadline: float) -> str:
-        """Wait until the child ends, its time is over, or the engine wants it gone; say which."""
+    def _watch(self, pid: int, deadline: float, memory_mb: float) -> str:
+        """Wait until the child ends, uses up its time or memory, or the engine wants it gone; say which."""
+        look = _memory.FIRST_LOOK_S
         while True:
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
                 return "exit"
             left = deadline - time.monotonic()
             if left <= 0:
                 return "timeout"
+            if self._memory is not None:
+                left = min(left, look)
+                look = _memory.PERIOD_S
             sources: list[socket.socket | int] = [self._control, self._wakeup]
             ready, _, _ = select.select(sources, [], [], left)
             if self._wakeup in ready:
@@ -168,6 +244,8 @@ class _Zygote:
             if self._control in ready:
                 _wire.receive(self._control)  # only `kill` can come now; a hang-up raises
                 return "killed"
+            if self._memory is not None and self._memory.exceeds(memory_mb):
+                return "memory"
 
     def _end(self, pid: int) -> int:
         """Kill the child with all of its descendants and reap them; return the exit status."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import time
 from collections.abc import Sequence
@@ -10,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import JSON, Connection, Table, bindparam, insert
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import SQLModel
 
@@ -42,16 +44,43 @@ def _table(model: type[SQLModel]) -> Table:
     return table
 
 
-_INSERT_ONCE = sqlite_insert(_table(schema.Source)).on_conflict_do_nothing()
+_DIALECT = sqlite_dialect(paramstyle="qmark")
+
+
+class _Insert:
+    """An insertion compiled once: SQLAlchemy's way through every execution costs as much as SQLite itself."""
+
+    def __init__(self, model: type[SQLModel], *, once: bool = False) -> None:
+        table = _table(model)
+        columns = [column for column in table.columns if column.name != "id" or model is schema.Program]
+        statement = sqlite_insert(table).values({column.name: bindparam(column.name) for column in columns})
+        compiled = (statement.on_conflict_do_nothing() if once else statement).compile(dialect=_DIALECT)
+        self._sql = str(compiled)
+        self._names = tuple(compiled.positiontup or ())
+        self._json = {column.name for column in columns if isinstance(column.type, JSON)}
+
+    def execute(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Insert the rows, each of which names every column."""
+        connection.exec_driver_sql(self._sql, [self._values(row) for row in rows])
+
+    def _values(self, row: Row) -> tuple[Any, ...]:
+        return tuple(
+            json.dumps(row[name]) if name in self._json and row[name] is not None else row[name]
+            for name in self._names
+        )
+
+
 _INSERTS = {
-    "programs": insert(_table(schema.Program)),
-    "parentage": insert(_table(schema.Parentage)),
-    "evaluations": insert(_table(schema.EvaluationRow)),
-    "stage_results": insert(_table(schema.StageResultRow)),
-    "archive_events": insert(_table(schema.ArchiveEvent)),
-    "migrations": insert(_table(schema.MigrationRow)),
-    "events": insert(_table(schema.Event)),
+    "sources": _Insert(schema.Source, once=True),
+    "programs": _Insert(schema.Program),
+    "parentage": _Insert(schema.Parentage),
+    "evaluations": _Insert(schema.EvaluationRow),
+    "stage_results": _Insert(schema.StageResultRow),
+    "archive_events": _Insert(schema.ArchiveEvent),
+    "migrations": _Insert(schema.MigrationRow),
+    "events": _Insert(schema.Event),
 }
+"""By the field of a batch; in an order in which every row finds what it refers to."""
 
 
 class Writer:
@@ -105,15 +134,12 @@ class Writer:
         Raises:
             StoreError: it could not be written; nothing of it was.
         """
-        if not any(getattr(batch, name) for name in ("sources", *_INSERTS)):
+        filled = [(insertion, rows) for name, insertion in _INSERTS.items() if (rows := getattr(batch, name))]
+        if not filled:
             return
         with translated(self._path), self._connection.begin():
-            if batch.sources:
-                self._connection.execute(_INSERT_ONCE, batch.sources)
-            for name, statement in _INSERTS.items():
-                rows: Sequence[Row] = getattr(batch, name)
-                if rows:
-                    self._connection.execute(statement, list(rows))
+            for insertion, rows in filled:
+                insertion.execute(self._connection, rows)
 
     def close(self) -> None:
         """Close the file and let other engines in; closing again does nothing."""

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import dedent, indent
 from types import TracebackType
 from typing import Any
 
@@ -19,9 +20,9 @@ LIMITS = Limits(wall_s=10.0, memory_mb=64)
 class Sandbox:
     """An executor with an event loop of its own, for tests that are not coroutines."""
 
-    def __init__(self, folder: Path, *, workers: int = 1, namespaces: bool = True) -> None:
+    def __init__(self, folder: Path, *, workers: int = 1, policy: str | None = None) -> None:
         self._runner = asyncio.Runner()
-        self.executor = LocalExecutor(load_problem(folder), workers, namespaces=namespaces)
+        self.executor = LocalExecutor(load_problem(folder), workers, policy=policy)
 
     def __enter__(self) -> Sandbox:
         try:
@@ -51,6 +52,10 @@ class Sandbox:
         assert result.status == "ok", result.feedback
         return decode(result.output)
 
+    def layers(self) -> tuple[str, ...]:
+        """Return the layers that are in force."""
+        return self.run("def solve(): pass").layers
+
     def score(self, output: Any, *, artifact: bool = False, timeout_s: float = 10.0, **case: Any) -> Verdict:
         return self.judge(encode(output), artifact=artifact, timeout_s=timeout_s, **case)
 
@@ -58,6 +63,11 @@ class Sandbox:
         verdict = self.do(self.executor.score(data, case, artifact=artifact, timeout_s=timeout_s))
         assert isinstance(verdict, Verdict)
         return verdict
+
+
+def body(text: str) -> str:
+    """Return a program whose entry has the given body."""
+    return "def solve(**given):\n" + indent(dedent(text).strip(), "    ")
 
 
 def descendants(root: int | None = None) -> dict[int, str]:

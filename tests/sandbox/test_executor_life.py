@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from evolve.errors import ProblemError, SandboxError
+from evolve.sandbox import POLICIES
 from tests.conftest import toy_problem
 from tests.sandbox.helpers import LIMITS, Sandbox, descendants, eventually
 
@@ -29,12 +30,12 @@ def zygotes() -> list[int]:
     return [pid for pid, command in descendants().items() if "sandbox._zygote" in command]
 
 
-STARTED = "import os, time\ndef solve(path):\n    open(path, 'w').close()\n    while True: time.sleep(1)"
+LONG = "import os, time\ndef solve():\n    os.fork()\n    while True: time.sleep(1)"
 
 
-@pytest.mark.parametrize("namespaces", [True, False])
-def test_a_killed_zygote_is_replaced(tmp_path: Path, scratch: Path, namespaces: bool) -> None:
-    with Sandbox(toy_problem(tmp_path), namespaces=namespaces) as box:
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_killed_zygote_is_replaced(tmp_path: Path, scratch: Path, policy: str) -> None:
+    with Sandbox(toy_problem(tmp_path), policy=policy) as box:
         for pid in zygotes():
             os.kill(pid, signal.SIGKILL)
         with pytest.raises(SandboxError, match=r"zygote stopped answering \(.*\) and was replaced"):
@@ -44,28 +45,32 @@ def test_a_killed_zygote_is_replaced(tmp_path: Path, scratch: Path, namespaces: 
     assert list(scratch.iterdir()) == []
 
 
-def test_a_zygote_killed_by_its_program_is_replaced(tmp_path: Path) -> None:
-    suicide = "import os\ndef solve():\n    os.kill(os.getppid(), 9)\n    while True: pass"
-    with Sandbox(toy_problem(tmp_path), namespaces=False) as box:
-        with pytest.raises(SandboxError, match="was replaced"):
-            box.run(suicide)
-        assert eventually(lambda: not zygotes())
+def test_a_program_that_kills_its_zygote_changes_nothing(tmp_path: Path) -> None:
+    """Without the layer that scopes signals, the zygote dies and is replaced."""
+    suicide = "import os\ndef solve():\n    os.kill(os.getppid(), 9)"
+    with Sandbox(toy_problem(tmp_path), policy="process") as box:
+        if "landlock_scope" in box.layers():
+            assert "PermissionError" in box.run(suicide).feedback
+        else:
+            with pytest.raises(SandboxError, match="was replaced"):
+                box.run(suicide)
+            assert eventually(lambda: not zygotes())
         assert box.output("def solve():\n    return 1") == 1
 
 
-@pytest.mark.parametrize("namespaces", [True, False])
-def test_cancelling_a_call_ends_its_program(tmp_path: Path, scratch: Path, namespaces: bool) -> None:
-    started = tmp_path / "started"
-
+@pytest.mark.parametrize("policy", POLICIES)
+def test_cancelling_a_call_ends_its_program(tmp_path: Path, scratch: Path, policy: str) -> None:
     async def cancelled(box: Sandbox) -> None:
-        task = asyncio.create_task(box.executor.run(STARTED, "solve", {"path": str(started)}, LIMITS))
-        while not started.exists():  # noqa: ASYNC110 - written by another process
-            await asyncio.sleep(0.005)
+        before = len(zygotes())
+        task = asyncio.create_task(box.executor.run(LONG, "solve", {}, LIMITS))
+        async with asyncio.timeout(10):
+            while len(zygotes()) < before + 2:  # noqa: ASYNC110 - the program and the process it forks
+                await asyncio.sleep(0.005)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    with Sandbox(toy_problem(tmp_path), namespaces=namespaces) as box:
+    with Sandbox(toy_problem(tmp_path), policy=policy) as box:
         box.do(cancelled(box))
         assert eventually(lambda: not zygotes())
         assert [path for path in scratch.glob("*/*") if path.is_dir()] == []
@@ -73,9 +78,9 @@ def test_cancelling_a_call_ends_its_program(tmp_path: Path, scratch: Path, names
     assert list(scratch.iterdir()) == []
 
 
-@pytest.mark.parametrize("namespaces", [True, False])
-def test_nothing_is_left_of_a_closed_executor(tmp_path: Path, scratch: Path, namespaces: bool) -> None:
-    with Sandbox(toy_problem(tmp_path), workers=2, namespaces=namespaces) as box:
+@pytest.mark.parametrize("policy", POLICIES)
+def test_nothing_is_left_of_a_closed_executor(tmp_path: Path, scratch: Path, policy: str) -> None:
+    with Sandbox(toy_problem(tmp_path), workers=2, policy=policy) as box:
         box.run("def solve():\n    open('file', 'w').close()")
         assert list(scratch.iterdir()) != []
     assert descendants() == {}

@@ -1,0 +1,205 @@
+"""The hostile suite against the sandbox, and against what an engine gets that takes no care.
+
+The careless executor is a fair likeness of what is common: `python -c` in the engine's environment and
+working folder, a time limit on the direct child, scoring next to the program, and a pickled result as
+the last line of stdout. It shows that the attacks work. `python benchmarks/hostile_suite.py`. Exit code
+1 when an attack succeeds against the sandbox. Attacks are bounded and aim at bait alone, also as root.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import contextlib
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import _results
+
+from evolve.problem import Scalar, load_problem
+from evolve.sandbox import CodecError, Limits, LocalExecutor, RunResult, Verdict, encode
+from evolve.sandbox._scratch import remove_tree
+from evolve.testing.hostile import ATTACKS, Attack, Report, World, run_attack, run_suite
+
+Arguments = dict[str, Scalar]
+
+STARTUP_S = 1.0
+"""What a new interpreter may need on top of the limit, with numpy to import."""
+
+RUNNER = """
+import base64, pickle, sys
+
+def score(numbers):
+    import numpy as np
+    if any(number < 0 for number in numbers):
+        raise ValueError("must not be negative")
+    return float(np.sum(numbers)) ** 2 / float(len(numbers) * np.sum(np.square(numbers)))
+
+job = pickle.load(sys.stdin.buffer)
+report = {"status": "ok", "score": 0.0, "notes": []}
+program = {}
+exec(job["program"], program)
+report["output"] = program[job["entry"]](**job["arguments"])
+try:
+    report["score"] = score(report["output"])
+except Exception as error:
+    report["feedback"] = repr(error)
+try:
+    pickle.dumps(report["output"])
+except Exception:
+    report["output"] = repr(type(report["output"]))
+print(base64.b64encode(pickle.dumps(report)).decode())
+"""
+
+
+class PlainSubprocessExecutor:
+    """Runs programs in subprocesses without any confinement. One call at a time."""
+
+    def __init__(self) -> None:
+        self._scores: dict[bytes, Any] = {}
+        self._folder = ""
+
+    def __enter__(self) -> PlainSubprocessExecutor:
+        self._folder = tempfile.mkdtemp(prefix="careless-")
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        remove_tree(self._folder)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def run(
+        self, program: str, entry: str, arguments: Arguments | Sequence[Arguments], limits: Limits
+    ) -> RunResult:
+        """Run the program and, next to it, the scoring; one call at a time."""
+        assert isinstance(arguments, dict)
+        return await asyncio.to_thread(self._run, program, entry, arguments, limits)
+
+    async def score(self, output: bytes, case: Arguments, *, artifact: bool, timeout_s: float) -> Verdict:
+        """Repeat what the program's own process said."""
+        del case, artifact, timeout_s
+        value = self._scores.get(output)
+        if value is None:
+            return Verdict("invalid", {}, "no score")
+        return Verdict("valid", {"value": float(value)}, "")
+
+    def _run(self, program: str, entry: str, arguments: Arguments, limits: Limits) -> RunResult:
+        started = time.monotonic()
+        job = pickle.dumps({"program": program, "entry": entry, "arguments": arguments})
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", RUNNER],
+                input=job,
+                capture_output=True,
+                timeout=limits.wall_s + STARTUP_S,
+                cwd=self._folder,
+                env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                close_fds=False,
+            )
+        except subprocess.TimeoutExpired:
+            return RunResult("timeout", b"", "too slow", "", time.monotonic() - started, 0.0, ())
+        printed = (done.stdout + done.stderr).decode(errors="replace")
+        wall_s = time.monotonic() - started - STARTUP_S
+        lines = done.stdout.splitlines()
+        try:
+            message = pickle.loads(base64.b64decode(lines[-1]))
+        except (IndexError, ValueError, pickle.UnpicklingError, EOFError):
+            return RunResult("failed", b"", printed[-4000:], printed, wall_s, 0.0, ())
+        output = _encoded(message)
+        self._scores[output] = message.get("score") if isinstance(message, dict) else None
+        return RunResult("ok", output, "", printed, wall_s, 0.0, ())
+
+
+def _encoded(message: Any) -> bytes:
+    """Encode what the program returned, so that the suite can read it; what cannot be stays pickled."""
+    with contextlib.suppress(CodecError, TypeError, KeyError):
+        return encode(message["output"])
+    return pickle.dumps(message)
+
+
+async def careless(world: World, attacks: list[Attack]) -> list[Report]:
+    """Attack the careless executor; a new one each time, since few leave it as it was."""
+    reports = []
+    for attack in attacks:
+        with PlainSubprocessExecutor() as executor:
+            reports.append(await run_attack(executor, attack, world))
+    return reports
+
+
+async def sandboxed(world: World, attacks: list[Attack]) -> list[Report]:
+    """Attack the sandbox: one for all, as in a run."""
+    async with LocalExecutor(load_problem(world.problem), 1) as executor:
+        return await run_suite(executor, world, attacks)
+
+
+def figures(there: list[Report], here: list[Report]) -> dict[str, Any]:
+    """Count by category, and name what succeeded here and what was held there."""
+    totals = Counter(report.attack.category for report in here)
+    won = [Counter(r.attack.category for r in reports if r.succeeded) for reports in (there, here)]
+    return {
+        "categories": {
+            name: {"attacks": count, "succeeded_careless": won[0][name], "succeeded_sandbox": won[1][name]}
+            for name, count in totals.items()
+        },
+        "layers": next((list(r.outcome.layers) for r in here if r.outcome.layers), []),
+        "succeeded_sandbox": {r.attack.name: r.evidence for r in here if r.succeeded},
+        "held_careless": [r.attack.name for r in there if not r.succeeded],
+        "seconds": {name: round(sum(r.seconds for r in reports), 1) for name, reports in _named(there, here)},
+    }
+
+
+def _named(there: list[Report], here: list[Report]) -> list[tuple[str, list[Report]]]:
+    return [("careless", there), ("sandbox", here)]
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print the table."""
+    print(f"{'category':14}{'attacks':>9}{'careless':>10}{'sandbox':>9}   (succeeded)")
+    rows = result["categories"].items()
+    for name, row in rows:
+        print(
+            f"{name:14}"
+            + "".join(f"{value:{width}}" for value, width in zip(row.values(), (9, 10, 9), strict=True))
+        )
+    sums = [
+        sum(row[key] for _, row in rows) for key in ("attacks", "succeeded_careless", "succeeded_sandbox")
+    ]
+    print(f"{'all':14}{sums[0]:9}{sums[1]:10}{sums[2]:9}")
+    print("held even by the careless executor:", ", ".join(result["held_careless"]) or "none")
+    for name, evidence in result["succeeded_sandbox"].items():
+        print(f"SUCCEEDED against the sandbox: {name}: {evidence}")
+
+
+def main() -> None:
+    """Attack both, compare, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--only", nargs="*", default=[], help="names of attacks; all by default; writes no file"
+    )
+    options = parser.parse_args()
+    attacks = [attack for attack in ATTACKS if not options.only or attack.name in options.only]
+    with World() as world:
+        here = asyncio.run(sandboxed(world, attacks))
+        there = asyncio.run(careless(world, attacks))
+    result = figures(there, here)
+    show(result)
+    if options.only:
+        for report in (*there, *here):
+            print(report)
+    else:
+        _results.write("hostile_suite", result)
+    sys.exit(1 if result["succeeded_sandbox"] else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,8 @@
+"""The careless executor is shared with the benchmark that shows what it lets through."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
