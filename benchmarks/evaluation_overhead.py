@@ -41,7 +41,12 @@ metric = "lines"
 range = [0, 10]
 bins = 2
 """
-SCORER = "from evolve.problem import Score\n\ndef score(output, params, case):\n    return Score({'value': output})\n"
+SCORER = """
+from evolve.problem import Score
+
+def score(output, params, case):
+    return Score({'value': output})
+"""
 HEAVY = ["numpy", "scipy.optimize", "pandas", "sklearn.ensemble"]
 
 OPENEVOLVE = """

@@ -1,6 +1,18 @@
-"""`python -m evolve`: the command line."""
+"""`python -m evolve`, and the command `evolve`."""
 
-from evolve.cli import main
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; an interruption while it is still being imported is no traceback either."""
+    try:
+        from evolve.cli import main as run
+    except KeyboardInterrupt:
+        sys.exit(130)
+    run()
+
 
 if __name__ == "__main__":
     main()

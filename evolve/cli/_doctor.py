@@ -6,7 +6,6 @@ import dataclasses
 import platform
 import sys
 
-
 from evolve.cli import _options as options
 from evolve.cli._display import emit
 from evolve.cli._text import out, plain, table

@@ -64,6 +64,9 @@ def report(
             f"{programs} ran out of time or memory: where that is close, another machine may find otherwise"
         )
         out.print(plain(note, "yellow"), soft_wrap=True)
+    if errors := result.statuses.get("error"):
+        note = f"the scorer failed on {counted(errors, 'output')}: that is the problem's fault, mend it; "
+        out.print(plain(note + "`evolve show RUN PROGRAM` has the tracebacks", "bold yellow"), soft_wrap=True)
     _say_where(result, exported, trouble)
     folder = shlex.quote(str(result.folder))
     if result.reason == "interrupted":

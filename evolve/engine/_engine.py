@@ -197,9 +197,9 @@ class Engine:
         """
         self._restored = self._reader.last_id()
         self._recall_stages(self._restored)
+        self._earlier_s = self._reader.last_at_s()
         self._fill()
         for commit in self._reader.commits():
-            self._earlier_s = commit.program.at_s
             self.state.apply(_rows.verdict_of_commit(commit))
             self._fill()
 
@@ -368,7 +368,7 @@ class Engine:
             why = outcome.refusal or (found.feedback if found else "")
             raise ProblemError(
                 f"{self._problem.folder}: {outcome.change}: must be valid, but is {status}: {why}\n"
-                f"Mend the seed (or the scorer, if it is wrong) and start again."
+                "Mend the seed (or the scorer, or the parameters given for this run) and start again."
             )
 
     def _add_early_stages(self, batch: Batch) -> None:

@@ -20,7 +20,7 @@ from evolve.engine._engine import Engine
 from evolve.engine._progress import Display, Quiet
 from evolve.errors import EvolveError, RunError, StoreError, UsageError
 from evolve.islands import Preset, load_preset
-from evolve.operators import builtin_operators, resolve_operator
+from evolve.operators import Operator, builtin_operators, resolve_operator
 from evolve.pipeline import Pipeline
 from evolve.problem import Problem, Scalar, load_problem
 from evolve.sandbox import LocalExecutor, default_policy
@@ -87,6 +87,11 @@ def run(
 
     Not from within a running event loop (a notebook has one): `await evolve.arun(...)` there.
     """
+    with contextlib.suppress(RuntimeError):
+        asyncio.get_running_loop()
+        raise UsageError(
+            "evolve.run: an event loop is running already (as in a notebook). Use: await evolve.arun(...)"
+        )
     return asyncio.run(
         arun(
             problem,
@@ -154,7 +159,7 @@ async def arun(
         "window": window,
         "islands": preset,
         "sandbox": sandbox or default_policy(),
-        "budget": (budget or Budget()).or_default(),
+        "budget": _checked(budget).or_default(),
     }
     config = validate(settings, RunConfig, UsageError, where="run")
     folder = _create_folder(Path(runs), run_id, loaded.name, seed)
@@ -195,7 +200,7 @@ async def aresume(
     changes = budget.model_dump(exclude_none=True) if budget else {}
     settings = {
         **config.model_dump(),
-        "workers": workers or config.workers,
+        "workers": config.workers if workers is None else workers,
         "sandbox": sandbox or config.sandbox,
         "budget": config.budget.model_copy(update=changes).model_dump(),
     }
@@ -218,8 +223,7 @@ async def _session(
 ) -> RunResult:
     with contextlib.closing(writer), Reader(folder) as reader:
         async with LocalExecutor(problem, config.workers, policy=config.sandbox) as executor:
-            names = _operators_of(config.islands)
-            operators = {name: resolve_operator(name) for name in names} if names else builtin_operators()
+            operators = _operators(config.islands, problem)
             engine = Engine(config, problem, Pipeline(problem, executor), operators, writer, reader)
             with _signals(engine, display) if handle_signals else contextlib.nullcontext():
                 display.started(engine)
@@ -244,11 +248,23 @@ async def _session(
         )
 
 
-def _operators_of(preset: Preset) -> list[str]:
-    """Name the operators that a preset uses; empty when an island uses all built-in ones."""
+def _checked(budget: Budget | None) -> Budget:
+    if budget is not None and not isinstance(budget, Budget):
+        raise UsageError(
+            f"budget: must be an evolve.Budget, such as evolve.Budget(max_seconds=30), got {budget!r}."
+        )
+    return budget or Budget()
+
+
+_NEED_BLOCKS = {"insert_block", "remove_block"}
+
+
+def _operators(preset: Preset, problem: Problem) -> dict[str, Operator]:
+    """Return the operators that the islands name; with one that names none, all built-in ones of use."""
+    names = {name for spec in preset.island for name in spec.operators}
     if not all(spec.operators for spec in preset.island):
-        return []
-    return sorted({name for spec in preset.island for name in spec.operators})
+        names |= builtin_operators().keys() - (set() if problem.blocks else _NEED_BLOCKS)
+    return {name: resolve_operator(name) for name in sorted(names)}
 
 
 @contextlib.contextmanager
@@ -301,13 +317,17 @@ def _create_folder(runs: Path, run_id: str | None, problem: str, seed: int) -> P
 
 
 def _remove_if_empty(folder: Path) -> None:
-    """Remove a run that ended in an error before its first commit: there is nothing to resume."""
-    try:
-        with Reader(folder) as reader:
-            if reader.last_id() > 0:
-                return
-    except (RunError, StoreError):
-        pass
+    """Remove a run that ended in an error before its first commit: there is nothing to resume.
+
+    On any doubt it stays: what cannot be read is not known to be empty.
+    """
+    if (folder / "run.db").exists():
+        try:
+            with Reader(folder) as reader:
+                if reader.last_id() > 0:
+                    return
+        except EvolveError:
+            return
     shutil.rmtree(folder, ignore_errors=True)
 
 

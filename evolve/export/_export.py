@@ -175,7 +175,7 @@ def _write(
         (folder / "result.json").unlink(missing_ok=True)  # it comes last: a half-written export is none
         (folder / "program.py").write_text(module, encoding="utf-8")
         if artifact is not None:
-            (folder / "solution.json").write_text(json.dumps(_plain(artifact), indent=1) + "\n")
+            (folder / "solution.json").write_text(solution_text(artifact))
         pictures, note = draw_pictures(problem, artifact, folder)
         result["pictures"] = [picture.name for picture in pictures]
         (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
@@ -184,6 +184,11 @@ def _write(
             f"{folder}: cannot be written ({error.strerror}). Choose another folder with --out."
         ) from None
     return pictures, note
+
+
+def solution_text(artifact: Any) -> str:
+    """Return what `solution.json` holds: the verified solution, floats in a form that keeps every bit."""
+    return json.dumps(_plain(artifact), indent=1) + "\n"
 
 
 def _plain(value: Any) -> Any:

@@ -11,9 +11,10 @@ from pydantic import BaseModel, Field
 
 from evolve._toml import validate
 from evolve.errors import UsageError
-from evolve.export._evaluate import evaluate_fresh
-from evolve.export._export import FORMAT
+from evolve.export._evaluate import artifact_of, evaluate_fresh
+from evolve.export._export import FORMAT, solution_text
 from evolve.export._module import program_of
+from evolve.pipeline import Evaluation
 from evolve.problem import Problem, Scalar, load_problem
 
 
@@ -86,9 +87,20 @@ async def verify(folder: Path, problem: str | None = None, policy: str | None = 
             for name, value in claim.metrics.items()
             if again.metrics.get(name) != value
         ]
+        differences += _solution_differences(folder, again)
         if again.objective != claimed:
             differences.append(f"objective: claimed {claimed!r}, found {again.objective!r}")
     return Verification(claimed, again.objective, differences)
+
+
+def _solution_differences(folder: Path, again: Evaluation) -> list[str]:
+    """Compare `solution.json`, where there is one, with the solution found again."""
+    path = folder / "solution.json"
+    if not path.exists() or path.read_text(encoding="utf-8", errors="replace") == solution_text(
+        artifact_of(again)
+    ):
+        return []
+    return ["solution.json is not what the program returns, as verified by the scorer"]
 
 
 def _read(path: Path) -> _Claim:

@@ -150,13 +150,28 @@ class Pipeline:
                     result = await kind.execute(task)
                 return result if result.wall_s else replace(result, wall_s=self._clock() - started)
             except (SandboxError, TimeoutError) as error:
-                if attempt == task.spec.retries:
-                    reason = str(error).rstrip(".") or f"no answer within {limit:g} s"
-                    raise SandboxError(
-                        f"stage {task.spec.name!r} failed {attempt + 1} times for reasons outside of the "
-                        f"program: {reason}. The run can be resumed when the cause is mended."
-                    ) from error
+                if attempt < task.spec.retries:
+                    continue
+                reason = str(error).rstrip(".") or f"no answer within {limit:g} s"
+                if await self._works_for_a_seed(task):
+                    # a program must not be able to end a run: with others all is well
+                    feedback = f"the sandbox failed {attempt + 1} times on this program: {reason}"
+                    return StageResult("failed", feedback=feedback)
+                raise SandboxError(
+                    f"stage {task.spec.name!r} failed {attempt + 1} times for reasons outside of the "
+                    f"program: {reason}. The run can be resumed when the cause is mended."
+                ) from error
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _works_for_a_seed(self, task: Task) -> bool:
+        """Tell whether the infrastructure is well: whether it gets through a seed program."""
+        seed = self._problem.seeds[0][1]
+        if task.text == seed:
+            return False
+        try:
+            return (await self.evaluate(seed)).status == "valid"
+        except SandboxError:
+            return False
 
     def _conclude(self, results: dict[str, StageResult], wall_s: float) -> Evaluation:
         metrics = {name: value for result in results.values() for name, value in result.metrics.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -165,6 +166,8 @@ class ScoreOutputs:
         if any(row.keys() != rows[0].keys() for row in rows):
             return StageResult("error", feedback="the scorer returned different metrics for different cases")
         metrics = {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+        if not all(map(math.isfinite, metrics.values())):
+            return StageResult("error", feedback="the mean of a metric over the cases is not finite")
         return StageResult(
             metrics=metrics, feedback="\n".join(filter(None, feedback)), value=Scored(artifacts)
         )

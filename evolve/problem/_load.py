@@ -113,6 +113,7 @@ def load_problem(name_or_path: str | Path, params: Mapping[str, Scalar] | None =
     _check_python(folder / spec.scorer, scorer, "score")
     if spec.draw is not None:
         _check_python(folder / spec.draw, _read(folder / spec.draw, "draw", path), "draw")
+    _check_readable(folder, spec, path)
     for text in (scorer, *(text for _, text in seeds), *(block.text for block in blocks)):
         digest.update(b"\0" + text.encode())
     problem = Problem(
@@ -189,6 +190,28 @@ def _check_seed(path: Path, text: str, entry: str) -> None:
         _check_python(path, text, entry)
     except ProblemError as error:
         raise ProblemError(f"{error} (The entry is declared as candidate.entry in problem.toml.)") from None
+
+
+def _check_readable(folder: Path, spec: ProblemSpec, declared_in: Path) -> None:
+    """Refuse to show programs what is missing, not the problem's, or the scorer."""
+    home, scorer = folder.resolve(), (folder / spec.scorer).resolve()
+    for item in spec.candidate.readable:
+        where = f"{declared_in}: candidate.readable: {item!r}"
+        try:
+            found = (folder / item).resolve(strict=True)
+        except (OSError, RuntimeError) as error:  # the latter for links that lead in a circle
+            raise ProblemError(
+                f"{where} cannot be found at {folder / item} ({getattr(error, 'strerror', None) or error}). "
+                "Create it, or correct the path, which is relative to the problem's folder."
+            ) from None
+        if not found.is_relative_to(home):
+            raise ProblemError(
+                f"{where} must lie inside of the problem's folder, got {found}. Copy the data there."
+            )
+        if scorer.is_relative_to(found):
+            raise ProblemError(
+                f"{where} would show programs the scorer. Put the data into a folder of its own and name that."
+            )
 
 
 def _load_block(folder: Path, file: str, call: str, declared_in: Path) -> Block:

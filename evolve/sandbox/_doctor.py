@@ -65,7 +65,12 @@ range = [0, 10]
 bins = 2
 """
 _PROGRAM = "import numpy\n\n\ndef answer():\n    return float(numpy.arange(4.0).sum())\n"
-_SCORER = "from evolve.problem import Score\n\n\ndef score(output, params, case):\n    return Score({'value': output})\n"
+_SCORER = """
+from evolve.problem import Score
+
+def score(output, params, case):
+    return Score({"value": output})
+"""
 
 
 @dataclass(frozen=True, slots=True)

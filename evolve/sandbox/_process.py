@@ -8,14 +8,16 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import evolve
 from evolve.errors import SandboxError
 from evolve.sandbox import _wire
 
 START_TIMEOUT_S = 120.0
+_LAST_WORDS = 8192
 
 _THREAD_POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -26,8 +28,9 @@ class HelperProcess:
     Owned by one coroutine at a time: a request is sent, then its reply is awaited.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], control: socket.socket) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], control: socket.socket, words: IO[bytes]) -> None:
         self._process = process
+        self._words = words
         self.control = control
 
     @classmethod
@@ -41,6 +44,7 @@ class HelperProcess:
         """
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
+        words = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe could fill up; closed by _reap
         try:
             with theirs:
                 process = subprocess.Popen(  # noqa: ASYNC220 - a fork and exec; returns at once
@@ -51,13 +55,14 @@ class HelperProcess:
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
-                    stderr=subprocess.PIPE,
+                    stderr=words,
                     start_new_session=True,  # a Ctrl-C in the terminal is for the engine alone
                 )
         except OSError as error:
             ours.close()
+            words.close()
             raise SandboxError(f"{module} cannot be started: {error}.") from error
-        helper = cls(process, ours)
+        helper = cls(process, ours, words)
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
                 hello, _ = await _wire.receive_async(ours)
@@ -90,10 +95,11 @@ class HelperProcess:
 
     def _reap(self) -> str:
         self._process.wait()
-        assert self._process.stderr is not None
-        os.set_blocking(self._process.stderr.fileno(), False)
-        with self._process.stderr as stream:
-            return (stream.read() or b"").decode(errors="replace")
+        if self._words.closed:
+            return ""
+        with self._words as words:
+            words.seek(max(0, words.seek(0, os.SEEK_END) - _LAST_WORDS))
+            return words.read().decode(errors="replace")
 
 
 def _environment(threads: int) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import socket
 import sys
 import traceback
@@ -17,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from evolve.problem._score import Invalid, Score
-from evolve.sandbox import _codec, _wire
+from evolve.sandbox import _codec, _kernel, _wire
 from evolve.sandbox.layers import _namespaces
+
+_FEEDBACK_CHARS = 8000
 
 
 def main() -> None:
@@ -30,6 +33,10 @@ def main() -> None:
         control.sendall(_wire.pack({"failed": _trace(error, sys.argv[2])}))
         return
     _namespaces.leave_network()
+    if _kernel.LINUX:
+        _kernel.prctl(
+            _kernel.PR_SET_PDEATHSIG, signal.SIGKILL
+        )  # busy with an output, it would not see a hang-up
     control.sendall(_wire.pack({"ready": True}))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # nobody reads it from now on, so it must not fill up
     while True:
@@ -65,10 +72,18 @@ def _judge(score: Callable[..., Score], head: dict[str, Any], body: bytes) -> tu
         metrics = _checked(result)
         artifact = _codec.encode(result.artifact) if head["artifact"] else b""
     except Invalid as verdict:
-        return {"verdict": "invalid", "feedback": str(verdict)}, b""
-    except Exception:  # noqa: BLE001 - anything but Invalid is an error of the problem, reported to its author
-        return {"verdict": "error", "feedback": traceback.format_exc(limit=-6)}, b""
-    return {"verdict": "valid", "metrics": metrics, "feedback": str(result.feedback)}, artifact
+        return {"verdict": "invalid", "feedback": _short(str(verdict))}, b""
+    except (Exception, SystemExit):  # noqa: BLE001 - anything but Invalid is an error of the problem
+        return {"verdict": "error", "feedback": _short(traceback.format_exc(limit=-6))}, b""
+    return {"verdict": "valid", "metrics": metrics, "feedback": _short(str(result.feedback))}, artifact
+
+
+def _short(text: str) -> str:
+    """Shorten a text that may quote a program's output, in the middle; and make it storable."""
+    half = _FEEDBACK_CHARS // 2
+    if len(text) > 2 * half:
+        text = f"{text[:half]}\n[{len(text) - 2 * half:,} characters left out]\n{text[-half:]}"
+    return text.encode("utf-8", "replace").decode()
 
 
 def _checked(result: Any) -> dict[str, float]:

@@ -47,6 +47,7 @@ def main() -> None:
     nobody = _enter_namespaces(base) if strict and _kernel.LINUX and _namespaces.works() else None
     if _kernel.LINUX:
         _kernel.prctl(_kernel.PR_SET_CHILD_SUBREAPER, 1)
+        _kernel.prctl(_kernel.PR_SET_DUMPABLE, 0)  # nobody reads or writes its memory through /proc
     try:
         for name in options["preload"]:
             importlib.import_module(name)
@@ -82,6 +83,7 @@ def _enter_namespaces(base: str) -> bool:
     if child:
         _guard(child, base)
     _kernel.prctl(_kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    _kernel.unshare(_kernel.CLONE_NEWNS)  # else a new root would be the guardian's too, which has to clean up
     return nobody
 
 

@@ -114,6 +114,13 @@ class Reader:
         with readable(self.path), self._session() as session:
             return session.exec(select(func.max(schema.Program.id))).one() or 0
 
+    def last_at_s(self) -> float:
+        """Return the run time in seconds at the last commit or event, whichever is later; 0 before both."""
+        commit = select(schema.Program.at_s).order_by(col(schema.Program.id).desc()).limit(1)
+        event = select(schema.Event.at_s).order_by(col(schema.Event.id).desc()).limit(1)
+        with readable(self.path), self._session() as session:
+            return max(session.exec(commit).first() or 0.0, session.exec(event).first() or 0.0)
+
     def text(self, program: int) -> str:
         """Return a program's source text."""
         query = (

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent, indent
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
+
+import pytest
 
 from evolve.problem import load_problem
 from evolve.sandbox import Limits, LocalExecutor, RunResult, Verdict, decode, encode
+from evolve.sandbox.layers import _namespaces
 
 LIMITS = Limits(wall_s=10.0, memory_mb=64)
+T = TypeVar("T")
+
+LINUX = sys.platform == "linux"
+needs_namespaces = pytest.mark.skipif(
+    not LINUX or not _namespaces.works(), reason="this system does not let us make namespaces"
+)
+POLICIES_HERE = [pytest.param("strict", marks=needs_namespaces), pytest.param("process")]
 
 
 class Sandbox:
@@ -52,6 +65,14 @@ class Sandbox:
         assert result.status == "ok", result.feedback
         return decode(result.output)
 
+    def refusal(self, code: str, **arguments: Any) -> str:
+        """Run statements in a program; return the name of the error number that they end with, or nothing."""
+        program = (
+            f"try:\n{indent(dedent(code).strip(), '    ')}\nexcept OSError as error:\n    import errno\n"
+        )
+        program += "    return errno.errorcode[error.errno]\nreturn ''"
+        return str(self.output(body(program), **arguments))
+
     def layers(self) -> tuple[str, ...]:
         """Return the layers that are in force."""
         return self.run("def solve(): pass").layers
@@ -66,8 +87,36 @@ class Sandbox:
 
 
 def body(text: str) -> str:
-    """Return a program whose entry has the given body."""
+    """Return a program whose entry has the given body; its arguments are `given`."""
     return "def solve(**given):\n" + indent(dedent(text).strip(), "    ")
+
+
+def in_child(work: Callable[[], T]) -> T:
+    """Run a function in a forked process, for what cannot be undone; its result must be plain JSON."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            answer: Any = [work()]
+        except BaseException as error:  # noqa: BLE001 - the parent must hear of it
+            answer = repr(error)
+        os.write(writer, json.dumps(answer).encode())
+        os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as stream:
+        said = json.loads(stream.read())
+    os.waitpid(pid, 0)
+    assert isinstance(said, list), said
+    return said[0]  # type: ignore[no-any-return]
+
+
+def refusal(work: Callable[[], object]) -> str:
+    """Return the name of the error number that a call ends with; empty when it succeeds."""
+    try:
+        work()
+    except OSError as error:
+        return errno.errorcode[error.errno or 0]
+    return ""
 
 
 def descendants(root: int | None = None) -> dict[int, str]:

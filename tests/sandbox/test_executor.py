@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from evolve.sandbox import POLICIES, Limits, RunResult, decode, encode
+from evolve.sandbox import Limits, RunResult, decode, encode
 from tests.conftest import toy_problem
-from tests.sandbox.helpers import LIMITS, Sandbox, descendants
+from tests.sandbox.helpers import LIMITS, POLICIES_HERE, Sandbox, descendants
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
 SHORT = Limits(wall_s=0.25, memory_mb=64)
 
 
-@pytest.fixture(scope="module", params=POLICIES)
+@pytest.fixture(scope="module", params=POLICIES_HERE)
 def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """One sandbox for all tests that leave it as it was; under both policies."""
     folder = toy_problem(tmp_path_factory.mktemp("problem"))
@@ -38,8 +38,6 @@ def test_a_result_comes_back(sandbox: Sandbox) -> None:
     assert decode(result.output) == ["ä", "ä"]
     assert result.wall_s > 0
     assert result.cpu_s >= 0
-
-
 
 
 FAILURES = {
@@ -202,7 +200,7 @@ def test_only_four_descriptors_are_open(sandbox: Sandbox) -> None:
     assert sandbox.output(listing) == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", POLICIES_HERE)
 def test_the_environment_holds_nothing_of_the_users(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str
 ) -> None:

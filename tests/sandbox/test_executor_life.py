@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from evolve.errors import ProblemError, SandboxError
-from evolve.sandbox import POLICIES
 from tests.conftest import toy_problem
-from tests.sandbox.helpers import LIMITS, Sandbox, descendants, eventually
+from tests.sandbox.helpers import LIMITS, POLICIES_HERE, Sandbox, descendants, eventually
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
@@ -33,7 +32,7 @@ def zygotes() -> list[int]:
 LONG = "import os, time\ndef solve():\n    os.fork()\n    while True: time.sleep(1)"
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", POLICIES_HERE)
 def test_a_killed_zygote_is_replaced(tmp_path: Path, scratch: Path, policy: str) -> None:
     with Sandbox(toy_problem(tmp_path), policy=policy) as box:
         for pid in zygotes():
@@ -58,7 +57,7 @@ def test_a_program_that_kills_its_zygote_changes_nothing(tmp_path: Path) -> None
         assert box.output("def solve():\n    return 1") == 1
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", POLICIES_HERE)
 def test_cancelling_a_call_ends_its_program(tmp_path: Path, scratch: Path, policy: str) -> None:
     async def cancelled(box: Sandbox) -> None:
         before = len(zygotes())
@@ -78,7 +77,7 @@ def test_cancelling_a_call_ends_its_program(tmp_path: Path, scratch: Path, polic
     assert list(scratch.iterdir()) == []
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", POLICIES_HERE)
 def test_nothing_is_left_of_a_closed_executor(tmp_path: Path, scratch: Path, policy: str) -> None:
     with Sandbox(toy_problem(tmp_path), workers=2, policy=policy) as box:
         box.run("def solve():\n    open('file', 'w').close()")

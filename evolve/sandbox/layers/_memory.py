@@ -46,7 +46,9 @@ class MemoryWatch:
 
     def _share(self, pid: str) -> int:
         """Return a process's share of memory in KiB; all that it has mapped, where it hides the share."""
-        return self._kibibytes(pid, "smaps_rollup", _PROPORTIONAL) or self._kibibytes(pid, "status", _RESIDENT)
+        return self._kibibytes(pid, "smaps_rollup", _PROPORTIONAL) or self._kibibytes(
+            pid, "status", _RESIDENT
+        )
 
     def _children(self) -> list[str]:
         return [name for name in os.listdir(self._proc) if name.isdecimal() and name != "1"]

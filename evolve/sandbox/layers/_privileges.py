@@ -32,8 +32,7 @@ def drop(*, nobody: bool) -> None:
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
-        # the change of user has made this process unreadable, also for the zygote's memory watch
-        _kernel.prctl(_kernel.PR_SET_DUMPABLE, 1)
+    _kernel.prctl(_kernel.PR_SET_DUMPABLE, 1)  # readable for the memory watch, which the zygote is not
     _kernel.capset(struct.pack("<Ii", _CAPABILITY_VERSION_3, 0), bytes(24))
 
 
