@@ -28,6 +28,9 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/engine_overhead.py
+	$(BIN)/python benchmarks/evaluation_overhead.py
+	$(BIN)/python benchmarks/hostile_suite.py
+	$(BIN)/python benchmarks/crash.py
 	$(BIN)/python benchmarks/circle_packing.py
 
 $(VENV)/bin/python:

@@ -210,7 +210,8 @@ def _check_readable(folder: Path, spec: ProblemSpec, declared_in: Path) -> None:
             )
         if scorer.is_relative_to(found):
             raise ProblemError(
-                f"{where} would show programs the scorer. Put the data into a folder of its own and name that."
+                f"{where} would show programs the scorer. Put the data into a folder of its own, "
+                "and name that."
             )
 
 

@@ -75,7 +75,7 @@ class Candidate(Table):
     """Public data that programs may read: paths relative to the problem's folder."""
     modules: tuple[str, ...] = ()
     """Modules that may join `preload` when programs are seen to import them; `scipy.*` names a family."""
-    one_process: bool = False
+    one_process: Annotated[bool, Strict()] = False
     """Run all cases of a program in one process: faster, but a case can see what an earlier one left."""
     output_mb: _Number = Field(default=8.0, gt=0, le=1024)
     """Largest encoded result, in MiB."""

@@ -40,7 +40,7 @@ _REHEARSALS = 16
 
 
 def prepare() -> None:
-    """Do in the zygote what every child would have to do; memory that a child need not write to stays shared."""
+    """Do in the zygote what every child would have to do; memory that it need not write to stays shared."""
     reader, writer = os.pipe()
     for fd, name, buffering in ((1, "stdout", 8192), (2, "stderr", 1)):
         kept = os.dup(fd)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from evolve.errors import ProblemError, SandboxError
 from evolve.pipeline import Evaluation, Pipeline, Scored, StageResult, Task, _pipeline
 from evolve.pipeline._stages import BUILTIN_STAGES, Run
 from evolve.problem import Problem, Scalar, StageSpec, load_problem
-from evolve.sandbox import Limits, LocalExecutor, RunResult, Verdict, decode
+from evolve.sandbox import Limits, LocalExecutor, RunResult, Verdict, decode, encode
 from tests.conftest import toy_problem
 
 PROGRAM = "def solve(n):\n    return n\n"
@@ -28,7 +28,7 @@ class FakeExecutor:
     """Answers at once; a test replaces `on_run` or `on_score`. Remembers every call."""
 
     def __init__(self) -> None:
-        self.runs: list[dict[str, Scalar]] = []
+        self.runs: list[dict[str, Scalar] | Sequence[dict[str, Scalar]]] = []
         self.limits: list[Limits] = []
         self.scores: list[tuple[bytes, dict[str, Scalar], bool]] = []
         self.on_run: Callable[[int], Awaitable[RunResult]] | None = None
@@ -38,7 +38,7 @@ class FakeExecutor:
         self,
         program: str,  # noqa: ARG002
         entry: str,  # noqa: ARG002
-        arguments: dict[str, Scalar],
+        arguments: dict[str, Scalar] | Sequence[dict[str, Scalar]],
         limits: Limits,
     ) -> RunResult:
         self.runs.append(arguments)
@@ -57,10 +57,9 @@ class FakeExecutor:
         return self.on_score(len(self.scores)) if self.on_score else verdict()
 
 
-def ran(status: str = "ok", feedback: str = "") -> RunResult:
-    return RunResult(
-        status, b"output" if status == "ok" else b"", feedback, "printed", 0.5, 0.25, ("session",)
-    )
+def ran(status: str = "ok", feedback: str = "", output: bytes = b"output") -> RunResult:
+    output = output if status == "ok" else b""
+    return RunResult(status, output, feedback, "printed", 0.5, 0.25, ("session",))
 
 
 def verdict(metrics: dict[str, float] | None = None, feedback: str = "fine") -> Verdict:
@@ -118,9 +117,25 @@ def test_a_valid_program_gets_objective_measures_and_metrics(toy: Problem, fake:
 
 
 def test_the_candidates_limits_reach_the_sandbox(tmp_path: Path, fake: FakeExecutor) -> None:
-    limits = {"timeout_s": 7, "memory_mb": 99, "processes": 3, "output_mb": 0.5}
+    limits = {
+        "timeout_s": 7,
+        "memory_mb": 99,
+        "processes": 3,
+        "output_mb": 0.5,
+        "cpu_s": 2,
+        "scratch_mb": 0.5,
+    }
     evaluate(load_problem(toy_problem(tmp_path, candidate=limits)), fake)
-    assert fake.limits == [Limits(wall_s=7.0, memory_mb=99, processes=3, output_bytes=2**19)]
+    expected = Limits(
+        wall_s=7.0,
+        memory_mb=99,
+        processes=3,
+        output_bytes=2**19,
+        cpu_s=2.0,
+        scratch_mb=0.5,
+        scratch_files=4096,
+    )
+    assert fake.limits == [expected]
 
 
 def test_the_artifact_is_passed_on_when_asked_for(toy: Problem, fake: FakeExecutor) -> None:
@@ -246,6 +261,77 @@ def test_cases_with_different_metrics_are_an_error(tmp_path: Path, fake: FakeExe
     assert evaluation.feedback == "the scorer returned different metrics for different cases"
 
 
+# -- cases in one process ------------------------------------------------------------------------
+
+CASES = [{"k": 1}, {"k": 2}]
+TWO = "def solve(n, k):\n    return n * k"
+
+
+def in_one_process(tmp_path: Path, **candidate: Any) -> Problem:
+    return problem_with(tmp_path, cases=CASES, candidate={"one_process": True, **candidate})
+
+
+def test_all_cases_can_run_in_one_process(tmp_path: Path, fake: FakeExecutor) -> None:
+    async def both(_call: int) -> RunResult:
+        return ran(output=encode([b"first", b"second"]))
+
+    fake.on_run = both
+    evaluation, _ = evaluate(in_one_process(tmp_path, timeout_s=3, cpu_s=2), fake, TWO)
+    assert evaluation.status == "valid"
+    assert fake.runs == [[{"n": 3, "k": 1}, {"n": 3, "k": 2}]]
+    assert fake.scores == [(b"first", CASES[0], False), (b"second", CASES[1], False)]
+    assert (fake.limits[0].wall_s, fake.limits[0].cpu_s) == (6.0, 4.0)
+    assert evaluation.stages["run"].wall_s == 0.5
+
+
+def test_a_single_case_needs_no_list(tmp_path: Path, fake: FakeExecutor) -> None:
+    evaluate(problem_with(tmp_path, candidate={"one_process": True}), fake)
+    assert fake.runs == [{"n": 3}]
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        [b"1"],
+        [b"1", b"2", b"3"],
+        [b"1", "2"],
+        [b"1", None],
+        {"0": b"1", "1": b"2"},
+        b"12",
+        None,
+    ],
+    ids=repr,
+)
+def test_anything_but_a_result_for_every_case_is_a_failure(
+    tmp_path: Path, fake: FakeExecutor, forged: Any
+) -> None:
+    async def forge(_call: int) -> RunResult:
+        return ran(output=encode(forged))
+
+    fake.on_run = forge
+    evaluation, _ = evaluate(in_one_process(tmp_path), fake, TWO)
+    assert evaluation.status == "failed"
+    assert evaluation.feedback == "returned something else than a result for every case"
+    assert fake.scores == []
+
+
+def test_unreadable_results_are_a_failure(tmp_path: Path, fake: FakeExecutor) -> None:
+    evaluation, _ = evaluate(in_one_process(tmp_path), fake, TWO)
+    assert evaluation.status == "failed"
+    assert evaluation.feedback.startswith("returned unreadable data: ")
+
+
+@pytest.mark.parametrize("status", ["failed", "timeout", "memory"])
+def test_a_failure_of_one_case_is_that_of_all(tmp_path: Path, fake: FakeExecutor, status: str) -> None:
+    async def fail(_call: int) -> RunResult:
+        return ran(status, "why")
+
+    fake.on_run = fail
+    evaluation, _ = evaluate(in_one_process(tmp_path), fake, TWO)
+    assert (evaluation.status, evaluation.feedback) == (status, "why")
+    assert len(fake.runs) == 1
+
+
 # -- the graph -----------------------------------------------------------------------------------
 
 RUN_A: dict[str, Any] = {"name": "run_a", "kind": "run", "needs": ["parse"]}
@@ -356,8 +442,20 @@ def test_a_lasting_sandbox_failure_is_raised(tmp_path: Path, fake: FakeExecutor,
         rf"^stage 'run' failed {retries + 1} times for .* of the program: no more memory\. The run can be"
     )
     with pytest.raises(SandboxError, match=message):
-        evaluate(problem_with(tmp_path, *stages), fake)
-    assert len(fake.runs) == retries + 1
+        evaluate(problem_with(tmp_path, *stages), fake, "def solve(n):\n    return 2\n")
+    assert len(fake.runs) == 2 * (retries + 1), "a seed program was tried too, to tell whose fault it is"
+
+
+def test_a_program_that_breaks_the_sandbox_alone_has_failed(toy: Problem, fake: FakeExecutor) -> None:
+    async def breaks(call: int) -> RunResult:
+        if call <= 2:
+            raise SandboxError("the zygote died.")
+        return ran()
+
+    fake.on_run = breaks
+    found = evaluate(toy, fake, "def solve(n):\n    return 2\n")[0]
+    assert found.status == "failed"
+    assert found.feedback == "the sandbox failed 2 times on this program: the zygote died"
 
 
 def test_a_stage_that_never_answers_is_taken_for_sick(
@@ -511,3 +609,19 @@ def test_end_to_end_in_a_real_sandbox(toy: Problem) -> None:
     assert (wrong.status, wrong.feedback) == ("invalid", "must be a number, got str")
     assert broken.status == "failed"
     assert "ZeroDivisionError: division by zero" in broken.feedback
+
+
+def test_end_to_end_with_all_cases_in_one_process(tmp_path: Path) -> None:
+    problem = in_one_process(tmp_path)
+
+    async def everything() -> list[Evaluation]:
+        async with LocalExecutor(problem, workers=1) as executor:
+            pipeline = Pipeline(problem, executor)
+            texts = [TWO, "def solve(n, k):\n    return n // (k - 2)"]
+            return [await pipeline.evaluate(text) for text in texts]
+
+    good, broken = asyncio.run(everything())
+    assert (good.status, good.objective) == ("valid", 4.5)
+    assert broken.status == "failed"
+    assert "ZeroDivisionError" in broken.feedback
+    assert broken.feedback.endswith("when called as solve(n=3, k=2)")

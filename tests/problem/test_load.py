@@ -372,3 +372,82 @@ def test_errors_are_for_people(tmp_path: Path) -> None:
     with pytest.raises(EvolveError) as caught:
         load_problem(toy_problem(tmp_path, measures=[]))
     assert caught.value.__suppress_context__
+
+
+# -- what programs may read and use --------------------------------------------------------------
+
+
+def test_public_data_is_found_in_the_problems_folder(tmp_path: Path) -> None:
+    folder = toy_problem(tmp_path, candidate={"readable": ["data", "data/../one.txt", "inside"]})
+    (folder / "data").mkdir()
+    (folder / "one.txt").touch()
+    (folder / "inside").symlink_to(folder / "data")
+    assert load_problem(folder).spec.candidate.readable == ("data", "data/../one.txt", "inside")
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        (
+            "data",
+            r"candidate\.readable: 'data' cannot be found at .*toy/data \(No such file or directory\)\. Cr",
+        ),
+        ("loop", r"candidate\.readable: 'loop' cannot be found at .*"),
+        ("seed.py/x", r"candidate\.readable: 'seed\.py/x' cannot be found at .*\(Not a directory\)"),
+        (
+            "..",
+            r"candidate\.readable: '\.\.' must lie inside of the problem's folder, got .*Copy the data there",
+        ),
+        ("../secret", r"candidate\.readable: '\.\./secret' must lie inside of the problem's folder"),
+        ("/etc", r"candidate\.readable: '/etc' must lie inside of the problem's folder, got /etc\."),
+        ("out", r"candidate\.readable: 'out' must lie inside of the problem's folder, got .*secret"),
+        (
+            ".",
+            r"candidate\.readable: '\.' would show programs the scorer\. Put the data into a folder",
+        ),
+        ("score.py", r"candidate\.readable: 'score\.py' would show programs the scorer"),
+        ("", r"candidate\.readable: '' would show programs the scorer"),
+    ],
+)
+def test_what_is_not_the_problems_public_data_is_refused(tmp_path: Path, item: str, message: str) -> None:
+    folder = toy_problem(tmp_path, candidate={"readable": [item]})
+    (tmp_path / "secret").mkdir()
+    (folder / "out").symlink_to(tmp_path / "secret")
+    (folder / "loop").symlink_to("loop")
+    with pytest.raises(ProblemError, match=message):
+        load_problem(folder)
+
+
+def test_limits_and_habits_of_the_sandbox_have_defaults_and_can_be_set(tmp_path: Path) -> None:
+    candidate = load_problem(toy_problem(tmp_path)).spec.candidate
+    assert (candidate.cpu_s, candidate.threads, candidate.scratch_mb) == (None, 1, 64.0)
+    assert (candidate.readable, candidate.modules, candidate.one_process) == ((), (), False)
+    changed = {"cpu_s": 1.5, "threads": 4, "scratch_mb": 0.5, "modules": ["scipy.*"], "one_process": True}
+    candidate = load_problem(toy_problem(tmp_path, candidate=changed)).spec.candidate
+    assert {key: getattr(candidate, key) for key in changed} == changed | {"modules": ("scipy.*",)}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("cpu_s", 0),
+        ("cpu_s", -1.0),
+        ("cpu_s", 100_000),
+        ("cpu_s", "1"),
+        ("threads", 0),
+        ("threads", 257),
+        ("threads", 1.5),
+        ("scratch_mb", 0),
+        ("scratch_mb", "64"),
+        ("scratch_mb", 2.0**21),
+        ("readable", "data"),
+        ("readable", [1]),
+        ("modules", "scipy"),
+        ("modules", [1]),
+        ("one_process", "yes"),
+        ("one_proces", True),
+    ],
+)
+def test_impossible_limits_and_habits_are_refused(tmp_path: Path, key: str, value: Any) -> None:
+    with pytest.raises(ProblemError, match=rf"candidate\.{key}"):
+        load_problem(toy_problem(tmp_path, candidate={key: value}))

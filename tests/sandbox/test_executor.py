@@ -5,7 +5,6 @@ import os
 import re
 import struct
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -281,7 +280,13 @@ def test_one_program_sees_nothing_of_another(tmp_path: Path) -> None:
 
 
 def test_several_programs_run_at_once_and_more_wait(sandbox: Sandbox) -> None:
-    clock = "import time\ndef solve():\n    start = time.monotonic()\n    time.sleep(0.2)\n    return [start, time.monotonic()]"
+    clock = (
+        "import time\n"
+        "def solve():\n"
+        "    start = time.monotonic()\n"
+        "    time.sleep(0.2)\n"
+        "    return [start, time.monotonic()]"
+    )
 
     async def three() -> list[RunResult]:
         return await asyncio.gather(*(sandbox.executor.run(clock, "solve", {}, LIMITS) for _ in range(3)))

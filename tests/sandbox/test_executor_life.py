@@ -3,9 +3,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -25,8 +27,8 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def zygotes() -> list[int]:
-    return [pid for pid, command in descendants().items() if "sandbox._zygote" in command]
+def zygotes(root: int | None = None) -> list[int]:
+    return [pid for pid, command in descendants(root).items() if "sandbox._zygote" in command]
 
 
 LONG = "import os, time\ndef solve():\n    os.fork()\n    while True: time.sleep(1)"
@@ -97,3 +99,55 @@ def test_a_preload_that_is_missing_is_named(tmp_path: Path, scratch: Path) -> No
         pass
     assert descendants() == {}
     assert list(scratch.iterdir()) == []
+
+
+# -- a sudden end --------------------------------------------------------------------------------
+
+ENGINE = """
+import sys
+from pathlib import Path
+from tests.sandbox.helpers import Sandbox
+
+with Sandbox(Path(sys.argv[1]), workers=2, policy=sys.argv[2]) as box:
+    print("up", flush=True)
+    box.run("import os, time\\ndef solve():\\n    os.fork()\\n    while True: time.sleep(1)")
+"""
+
+
+@pytest.mark.parametrize("policy", POLICIES_HERE)
+def test_an_engine_that_is_killed_leaves_nothing_behind(tmp_path: Path, policy: str) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    environment = os.environ | {"TMPDIR": str(temporary), "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", ENGINE, str(toy_problem(tmp_path)), policy]
+    with subprocess.Popen(command, env=environment, stdout=PIPE) as engine:
+        assert engine.stdout is not None
+        assert engine.stdout.readline() == b"up\n"
+        idle = {"strict": 4, "process": 2}[policy]  # with a guardian each, outside of the namespaces
+        assert eventually(lambda: len(zygotes(engine.pid)) == idle + 2)
+        assert list(temporary.iterdir()) != []
+        family = descendants(engine.pid)
+        engine.kill()
+    assert eventually(lambda: not family.keys() & descendants(1).keys())
+    assert eventually(lambda: list(temporary.iterdir()) == [])
+
+
+@pytest.mark.parametrize("policy", POLICIES_HERE)
+def test_a_program_ends_with_its_zygote(tmp_path: Path, policy: str) -> None:
+    async def orphaned(box: Sandbox) -> None:
+        before = set(zygotes())
+        task = asyncio.create_task(
+            box.executor.run("import time\ndef solve(): time.sleep(100)", "solve", {}, LIMITS)
+        )
+        async with asyncio.timeout(10):
+            while not set(zygotes()) - before:  # noqa: ASYNC110 - the program's process
+                await asyncio.sleep(0.005)
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises(SandboxError, match="was replaced"):
+            await task
+
+    with Sandbox(toy_problem(tmp_path), policy=policy) as box:
+        box.do(orphaned(box))
+        assert eventually(lambda: not zygotes())
+        assert box.output("def solve():\n    return 1") == 1

@@ -65,7 +65,7 @@ def unshare_for_zygote() -> bool:
 
 
 def unshare_for_child() -> None:
-    """Leave the zygote's namespaces for new ones, in which nothing of an earlier child can be; raises OSError."""
+    """Leave the zygote's namespaces for new ones, without anything of earlier children; raises OSError."""
     _kernel.unshare(_OF_A_CHILD)
 
 

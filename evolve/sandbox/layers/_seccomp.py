@@ -88,7 +88,7 @@ def _assemble(machine: str, allow_exec: bool) -> list[Instruction]:
 
 
 def _search(denied: list[int]) -> list[Instruction]:
-    """Look the number up by bisection: a kernel that installs a filter runs it once for every call there is."""
+    """Look the number up by bisection: to install a filter, the kernel runs it for every call there is."""
     if len(denied) <= _LINEAR:
         # each line jumps to the last one when equal
         lines = [(_JUMP_EQUAL, len(denied) - place, 0, number) for place, number in enumerate(denied)]

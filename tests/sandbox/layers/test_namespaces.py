@@ -56,7 +56,17 @@ def solve():
 def test_the_network_is_a_loopback_that_is_down(strict: Sandbox) -> None:
     names, up, raised = strict.output(NETWORK)
     # tunnels that some kernels put into every network are down as well
-    assert set(names) <= {"lo", "tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0", "sit0", "ip6tnl0"}
+    assert set(names) <= {
+        "lo",
+        "tunl0",
+        "gre0",
+        "gretap0",
+        "erspan0",
+        "ip_vti0",
+        "ip6_vti0",
+        "sit0",
+        "ip6tnl0",
+    }
     assert (up, raised) == (0, "Operation not permitted")
 
 
@@ -77,7 +87,12 @@ def test_the_host_name_cannot_be_changed(either: Sandbox) -> None:
 
 @pytest.mark.parametrize(
     "call",
-    ["shmget(1, 4096, 0o1666)", "semget(1, 1, 0o1666)", "msgget(1, 0o1666)", "mq_open(b'/queue', 0o102, 0o666, 0)"],
+    [
+        "shmget(1, 4096, 0o1666)",
+        "semget(1, 1, 0o1666)",
+        "msgget(1, 0o1666)",
+        "mq_open(b'/queue', 0o102, 0o666, 0)",
+    ],
 )
 def test_no_ipc_can_be_made(either: Sandbox, call: str) -> None:
     if "seccomp" not in either.layers():

@@ -63,7 +63,13 @@ def test_the_process_policy_gains_nothing_either(either: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    "call", ["mount(b'none', b'/scratch', b'tmpfs', 0, 0)", "unshare(0x10000000)", "chroot(b'/scratch')", "reboot(0)"]
+    "call",
+    [
+        "mount(b'none', b'/scratch', b'tmpfs', 0, 0)",
+        "unshare(0x10000000)",
+        "chroot(b'/scratch')",
+        "reboot(0)",
+    ],
 )
 def test_what_needs_privileges_is_refused(strict: Sandbox, call: str) -> None:
     code = f"""

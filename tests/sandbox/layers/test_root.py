@@ -8,6 +8,7 @@ import pytest
 
 import evolve
 from evolve.sandbox import Limits
+from evolve.sandbox._zygote_client import Zygote
 from evolve.sandbox.layers import _root
 from tests.conftest import toy_problem
 from tests.sandbox.helpers import LINUX, POLICIES_HERE, Sandbox, body, needs_namespaces
@@ -54,7 +55,8 @@ def _step_below(path: str, folder: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", ["sqlite3", "decimal", "json", "ctypes", "zoneinfo", "ssl", "lzma", "numpy.linalg", "scipy.optimize"]
+    "name",
+    ["sqlite3", "decimal", "json", "ctypes", "zoneinfo", "ssl", "lzma", "numpy.linalg", "scipy.optimize"],
 )
 def test_the_interpreters_modules_can_be_imported(either: Sandbox, name: str) -> None:
     if importlib.util.find_spec(name.partition(".")[0]) is None:
@@ -113,19 +115,19 @@ def test_public_data_can_be_read_and_nothing_else_of_the_folder(public: Path, po
 
 
 @needs_namespaces
-def test_data_is_shown_even_inside_of_what_is_hidden(
-    public: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_data_is_shown_even_inside_of_what_is_hidden(public: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As for a problem that lies in a folder of the interpreter's."""
     with Sandbox(public) as box:
-        (zygote,) = [helper for helper in box.executor._all if hasattr(helper, "_learned")]
+        (zygote,) = [helper for helper in box.executor._all if isinstance(helper, Zygote)]
         options = zygote._options()
         zygote.close()
         monkeypatch.setattr(
             zygote, "_options", lambda: options.replace(f'["{public}"]', f'["{public}", "/usr/share"]')
         )
         assert box.output("import os\ndef solve(): return os.listdir('/usr/share')") == []
-        assert box.output("import os\ndef solve(path): return os.path.exists(path)", path=str(public / "data"))
+        assert box.output(
+            "import os\ndef solve(path): return os.path.exists(path)", path=str(public / "data")
+        )
 
 
 # -- what can be written -------------------------------------------------------------------------
@@ -189,7 +191,9 @@ def test_the_scratch_folder_has_a_size(strict: Sandbox) -> None:
     )
     result = strict.run(program, SMALL)
     assert result.status == "ok", result.feedback
-    (size,) = [strict.output("import os\ndef solve():\n    s = os.statvfs('.')\n    return s.f_blocks * s.f_bsize")]
+    (size,) = [
+        strict.output("import os\ndef solve():\n    s = os.statvfs('.')\n    return s.f_blocks * s.f_bsize")
+    ]
     assert size == 64 * 2**20
     assert strict.do(_decoded(strict, program))[0] <= 2**20
 
@@ -211,7 +215,9 @@ def test_the_scratch_folder_holds_a_number_of_files(strict: Sandbox) -> None:
 
 
 def test_every_program_finds_it_empty(strict: Sandbox) -> None:
-    program = "import os\ndef solve():\n    left = os.listdir('.')\n    open('left', 'w').close()\n    return left"
+    program = (
+        "import os\ndef solve():\n    left = os.listdir('.')\n    open('left', 'w').close()\n    return left"
+    )
     assert [strict.output(program) for _ in range(3)] == [[], [], []]
 
 
