@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import evolve
 from evolve.sandbox import Limits
+from evolve.sandbox._process import _environment
 from evolve.sandbox._zygote_client import Zygote
 from evolve.sandbox.layers import _root
 from tests.conftest import toy_problem
@@ -39,7 +43,11 @@ def test_there_are_few_devices(strict: Sandbox) -> None:
 
 
 def test_no_parent_of_what_is_shown_shows_its_other_contents(strict: Sandbox) -> None:
-    shown = [*_root.readable_paths(), *filter(os.path.exists, _root._SYSTEM)]
+    # as the zygote sees it: pytest puts folders of its own on this process's path
+    ask = "import json; from evolve.sandbox.layers._root import readable_paths; print(json.dumps(readable_paths()))"
+    command = [sys.executable, "-s", "-P", "-c", ask]
+    said = subprocess.run(command, env=_environment(1), cwd="/", capture_output=True, check=True)
+    shown = [*json.loads(said.stdout), *filter(os.path.exists, _root._SYSTEM)]
     program = "import os\ndef solve(paths): return [os.listdir(os.path.dirname(p)) for p in paths.split(':')]"
     for path, found in zip(shown, strict.output(program, paths=":".join(shown)), strict=True):
         parent = Path(path).parent
