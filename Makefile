@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench clean help
+.PHONY: demo test lint format bench fuzz clean help
 
 help:
 	@echo "make demo    evolve a circle packing for a minute: no key, no server"
 	@echo "make test    run the tests"
 	@echo "make lint    ruff and mypy"
+	@echo "make fuzz    fuzz the codec for a minute"
 	@echo "make bench   measure speed and search; writes benchmarks/results/ (about 25 minutes)"
 
 demo: $(VENV)/.runtime
@@ -30,8 +31,14 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/engine_overhead.py
 	$(BIN)/python benchmarks/evaluation_overhead.py
 	$(BIN)/python benchmarks/hostile_suite.py
+	$(BIN)/python benchmarks/timeouts.py
+	$(BIN)/python benchmarks/endurance.py
 	$(BIN)/python benchmarks/crash.py
 	$(BIN)/python benchmarks/circle_packing.py
+
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet atheris
+	$(BIN)/python benchmarks/fuzz_codec.py -max_total_time=60
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Evolve needs Python 3.11 or newer; $(PYTHON) is older. Say which one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }

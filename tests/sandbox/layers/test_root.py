@@ -44,7 +44,10 @@ def test_there_are_few_devices(strict: Sandbox) -> None:
 
 def test_no_parent_of_what_is_shown_shows_its_other_contents(strict: Sandbox) -> None:
     # as the zygote sees it: pytest puts folders of its own on this process's path
-    ask = "import json; from evolve.sandbox.layers._root import readable_paths; print(json.dumps(readable_paths()))"
+    ask = (
+        "import json; from evolve.sandbox.layers._root import readable_paths; "
+        "print(json.dumps(readable_paths()))"
+    )
     command = [sys.executable, "-s", "-P", "-c", ask]
     said = subprocess.run(command, env=_environment(1), cwd="/", capture_output=True, check=True)
     shown = [*json.loads(said.stdout), *filter(os.path.exists, _root._SYSTEM)]
