@@ -61,7 +61,7 @@ class Confinement:
         """
         if self.namespaces:
             _namespaces.unshare_for_child()
-            owner = _privileges.NOBODY if self.nobody else 0
+            owner = _privileges.NOBODY if self.nobody else os.geteuid()
             _root.mount_scratch(limits.scratch_mb, limits.scratch_files, owner)
             scratch = _root.SCRATCH  # the zygote has put it into the environment
         else:

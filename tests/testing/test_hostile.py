@@ -94,15 +94,15 @@ EVIDENCE = {
     "unshare_user": "the kernel answered 0",
 }
 """What must show that an attack on the careless executor succeeded."""
-PRIVILEGED = {"engine_memory"}
-"""Attacks that a careless executor holds when the user may not trace processes."""
+PRIVILEGED = {"write_libraries", "engine_memory"}
+"""Attacks that a careless executor holds when the user has few rights."""
 
 
 @pytest.mark.parametrize("name", EVIDENCE)
 def test_success_is_seen(attack_careless: Run, name: str) -> None:
     report = attack_careless(BY_NAME[name])
     if name in PRIVILEGED and not report.succeeded:
-        pytest.skip("this user may not trace processes")
+        pytest.skip("this user may not do that")
     with pytest.raises(AssertionError, match=EVIDENCE[name]):
         check(report)
     assert report.attack.intent in _message(report)

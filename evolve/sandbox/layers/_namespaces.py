@@ -59,8 +59,8 @@ def unshare_for_zygote() -> bool:
     if mapper is not None and _let_map(*mapper):
         return True
     _write("/proc/self/setgroups", "deny")
-    _write("/proc/self/uid_map", f"0 {uid} 1")
-    _write("/proc/self/gid_map", f"0 {gid} 1")
+    _write("/proc/self/uid_map", f"{uid} {uid} 1")
+    _write("/proc/self/gid_map", f"{gid} {gid} 1")
     return False
 
 
