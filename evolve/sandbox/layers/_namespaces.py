@@ -58,9 +58,7 @@ def unshare_for_zygote() -> bool:
     _kernel.unshare(_OF_THE_ZYGOTE)
     if mapper is not None and _let_map(*mapper):
         return True
-    _write("/proc/self/setgroups", "deny")
-    _write("/proc/self/uid_map", f"{uid} {uid} 1")
-    _write("/proc/self/gid_map", f"{gid} {gid} 1")
+    _map_self(uid, gid)
     return False
 
 
@@ -74,9 +72,14 @@ def leave_network() -> None:
     uid, gid = os.geteuid(), os.getegid()
     with contextlib.suppress(OSError):
         _kernel.unshare(_kernel.CLONE_NEWUSER | _kernel.CLONE_NEWNET)
-        _write("/proc/self/setgroups", "deny")
-        _write("/proc/self/uid_map", f"{uid} {uid} 1")
-        _write("/proc/self/gid_map", f"{gid} {gid} 1")
+        _map_self(uid, gid)
+
+
+def _map_self(uid: int, gid: int) -> None:
+    """Stay the same user in the user namespace just entered; raises OSError."""
+    _write("/proc/self/setgroups", "deny")
+    _write("/proc/self/uid_map", f"{uid} {uid} 1")
+    _write("/proc/self/gid_map", f"{gid} {gid} 1")
 
 
 def _start_mapper() -> tuple[int, int]:
