@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evolve.engine import Budget, RunResult, aresume, arun, run
+    from evolve.engine import Budget, RunResult, afork, areplay, aresume, arun, run
     from evolve.errors import EvolveError
     from evolve.problem import Invalid, Problem, Score, load_problem
 
@@ -26,6 +26,8 @@ __all__ = [
     "Problem",
     "RunResult",
     "Score",
+    "afork",
+    "areplay",
     "aresume",
     "arun",
     "load_problem",
@@ -39,6 +41,8 @@ _HOMES = {
     "Problem": "evolve.problem",
     "RunResult": "evolve.engine",
     "Score": "evolve.problem",
+    "afork": "evolve.engine",
+    "areplay": "evolve.engine",
     "aresume": "evolve.engine",
     "arun": "evolve.engine",
     "load_problem": "evolve.problem",

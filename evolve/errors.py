@@ -6,7 +6,7 @@ Everything here is for a person to read; the command line prints the text and no
 
 from __future__ import annotations
 
-__all__ = ["EvolveError", "ProblemError", "RunError", "SandboxError", "StoreError", "UsageError"]
+__all__ = ["EvolveError", "ModelError", "ProblemError", "RunError", "SandboxError", "StoreError", "UsageError"]
 
 
 class EvolveError(Exception):
@@ -34,3 +34,7 @@ class StoreError(EvolveError):
 
 class SandboxError(EvolveError):
     """The sandbox itself failed, not the program in it: the evaluation is retried and never scored."""
+
+
+class ModelError(EvolveError):
+    """No model can be used: a key, a name, an endpoint or a price is wrong, or every call fails."""

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import evolve
-from evolve.cli import _doctor, _export, _lineage, _list, _run, _show
+from evolve.cli import _doctor, _export, _lineage, _list, _plan, _replay, _run, _show
 from evolve.cli._text import err, plain
 from evolve.errors import EvolveError
 
@@ -28,8 +28,11 @@ app = typer.Typer(
 for command in (
     _list.problems,
     _doctor.doctor,
+    _plan.plan,
     _run.run,
     _run.resume,
+    _replay.replay,
+    _replay.fork,
     _list.runs,
     _show.show,
     _lineage.lineage,

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from evolve.cli._text import counted, discard, duration, number, plain
 from evolve.engine import Progress, Source
+from evolve.models import Usage
 
 _LIVE_PERIOD_S = 0.25
 _PLAIN_PERIOD_S = 5.0
@@ -96,7 +97,10 @@ class LiveDisplay(PollingDisplay):
             f"{share:4.0%}" if p.done is not None else "",
             Text(f"{duration(p.elapsed_s)} gone{left}", style="dim"),
         )
-        return [bar, best, Text(_counts(p)), Text(_coverage(p), style="dim")]
+        lines: list[Table | Text] = [bar, best, Text(_counts(p)), Text(_coverage(p), style="dim")]
+        if p.spent is not None:
+            lines.insert(3, Text(spending(p.spent)))
+        return lines
 
 
 class PlainDisplay(PollingDisplay):
@@ -109,8 +113,9 @@ class PlainDisplay(PollingDisplay):
             f"best {number(p.best[1], _DIGITS)} (program {p.best[0]})" if p.best else "no valid program yet"
         )
         left = "" if p.left_s is None else f"; {duration(p.left_s)} to go"
+        spent = "" if p.spent is None else f"; {spending(p.spent)}"
         self.console.print(
-            plain(f"{duration(p.elapsed_s)}: {_counts(p)}; {best}; {_coverage(p)}{left}"), soft_wrap=True
+            plain(f"{duration(p.elapsed_s)}: {_counts(p)}; {best}; {_coverage(p)}{spent}{left}"), soft_wrap=True
         )
 
 
@@ -134,6 +139,14 @@ def emit(data: object) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         discard(sys.stdout)
+
+
+def spending(usage: Usage) -> str:
+    """Say what models were asked and what that cost."""
+    failed = f", {usage.failures} failed" if usage.failures else ""
+    price = f", ${usage.usd:.4f}" if usage.nano_usd else ""
+    latency = f", {usage.mean_latency_s:.1f} s each" if usage.latency_s else ""
+    return f"{counted(usage.calls, 'call')}{failed}, {usage.tokens:,} tokens{price}{latency}"
 
 
 def _counts(p: Progress) -> str:

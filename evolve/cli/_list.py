@@ -90,7 +90,7 @@ def _run_row(path: Path) -> dict[str, Any]:
             "run": path.name,
             "problem": reader.run().problem,
             "state": state_of(path, reader),
-            "programs": last,
+            "programs": reader.committed(),
             "best": best.evaluation.objective if best else None,
             "time_s": reader.commit(last).program.at_s if last else 0.0,
         }

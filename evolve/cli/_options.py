@@ -9,13 +9,31 @@ from typing import Annotated
 import typer
 
 from evolve._toml import suggest, validate
-from evolve.engine import Budget
+from evolve.engine import Budget, OrderName
 from evolve.errors import UsageError
 from evolve.problem import Problem, Scalar
 from evolve.sandbox import POLICIES
 
 RUNS = Path("runs")
 
+ProblemName = Annotated[
+    str,
+    typer.Argument(
+        metavar="PROBLEM",
+        help="Name of a shipped problem (see `evolve problems`), or the path of a problem's folder.",
+        show_default=False,
+    ),
+]
+Param = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--param",
+        "-p",
+        metavar="NAME=VALUE",
+        help="Override a parameter of the problem; may be repeated.",
+        show_default=False,
+    ),
+]
 RunName = Annotated[
     str,
     typer.Argument(
@@ -63,6 +81,16 @@ MaxSeconds = Annotated[
     float | None,
     typer.Option("--max-seconds", metavar="SECONDS", min=0.001, help="Stop after this run time."),
 ]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE.toml",
+        help="Settings of a run, as docs/reference/run.md lists them; options win over it.",
+        show_default=False,
+    ),
+]
 Target = Annotated[
     float | None,
     typer.Option("--target", metavar="VALUE", help="Stop when the objective is at least this good."),
@@ -92,15 +120,27 @@ def policy(given: str | None) -> str | None:
     return given
 
 
-def budget(
-    max_evals: int | None, max_seconds: float | None, target: float | None, stagnation: int | None
-) -> Budget:
+def order(given: str | None) -> OrderName | None:
+    """Check the order of commits.
+
+    Raises:
+        UsageError: there is no such order.
+    """
+    names: tuple[OrderName, ...] = ("ticket", "arrival")
+    for name in names:
+        if given == name:
+            return name
+    if given is not None:
+        raise UsageError(f"--order {given}: must be ticket or arrival.{suggest(given, names)}")
+    return None
+
+
+def budget(**limits: float | None) -> Budget:
     """Return the limits that were given.
 
     Raises:
         UsageError: one is not a finite number.
     """
-    limits = {"max_evals": max_evals, "max_seconds": max_seconds, "target": target, "stagnation": stagnation}
     return validate(limits, Budget, UsageError, where="limits")
 
 

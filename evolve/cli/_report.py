@@ -10,12 +10,16 @@ from evolve.cli._text import counted, duration, number, out, plain, table
 from evolve.engine import RunResult
 from evolve.export import Exported
 from evolve.problem import Problem
+from evolve.store import Reader
 
 _RAISE = {
     "max_evals": "--max-evals",
     "max_seconds": "--max-seconds",
     "target": "--target",
     "stagnation": "--stagnation",
+    "max_calls": "--max-calls",
+    "max_tokens": "--max-tokens",
+    "max_usd": "--max-usd",
 }
 
 
@@ -58,6 +62,8 @@ def report(
             plain(f"best {metric} = {result.best_objective!r}", "bold green"), f"(program {result.best_id})"
         )
         _compare(problem, result.best_objective)
+    if result.calls:
+        _foreseen(result)
     if result.unsteady:
         programs = counted(result.unsteady, "program")
         note = (
@@ -75,6 +81,31 @@ def report(
         )
     else:
         out.print(plain(f"\nlook closer: evolve show {folder}", "dim"), soft_wrap=True)
+
+
+def _foreseen(result: RunResult) -> None:
+    """Set what was foreseen beside what it was."""
+    price = f", ${result.usd:.4f}" if result.usd else ""
+    out.print(plain(f"{counted(result.calls, 'call')} to models, {result.tokens:,} tokens{price}"), soft_wrap=True)
+    with Reader(result.folder) as reader:
+        plans = reader.events(kind="plan")
+        ends = [(reply.prompt_tokens, reply.reply_tokens) for _, reply in reader.calls() if reply and reply.status == "ok"]
+    if not plans or not ends:
+        return
+    plan = plans[0].data
+    prompt, reply = (sum(column) / len(ends) for column in zip(*ends, strict=True))
+    usd = "not known" if plan["usd"] is None else f"{plan['usd']:.4f}"
+    rows = [
+        ("prompt tokens a call", f"{plan['prompt_tokens']:.0f}", f"{prompt:.0f}"),
+        ("reply tokens a call", f"{plan['reply_tokens']:.0f}", f"{reply:.0f}"),
+        ("calls", plan["calls"], result.calls),
+        ("tokens", f"{plan['tokens']:,}", f"{result.tokens:,}"),
+        ("USD", usd, f"{result.usd:.4f}"),
+        ("evaluations", plan["evaluations"], result.evaluations),
+        ("time", duration(plan["wall_s"]), duration(result.elapsed_s)),
+    ]
+    out.print()
+    out.print(table(("", "foreseen", "used"), rows, numeric=(1, 2)))
 
 
 def _say_where(result: RunResult, exported: Exported | None, trouble: str) -> None:

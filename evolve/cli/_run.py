@@ -8,15 +8,19 @@ from collections.abc import Coroutine
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
+from evolve.cli import _model_options as model_options
 from evolve.cli import _options as options
 from evolve.cli._display import JsonDisplay, LiveDisplay, PlainDisplay, PollingDisplay, emit
 from evolve.cli._report import as_json, report
 from evolve.cli._runs import find_run
 from evolve.cli._text import counted, err, out, plain
-from evolve.engine import RunConfig, RunResult, aresume, arun
+from evolve.engine import RunConfig, RunFile, RunOptions, RunResult, aresume, arun, default_window
 from evolve.errors import EvolveError
 from evolve.export import Exported, export
+from evolve.islands import Preset
+from evolve.models import ModelsConfig
 from evolve.problem import Problem, load_problem
 from evolve.store import Reader
 
@@ -24,56 +28,51 @@ INTERRUPTED = 130
 
 
 def run(
-    problem: Annotated[
-        str,
-        typer.Argument(
-            metavar="PROBLEM",
-            help="Name of a shipped problem (see `evolve problems`), or the path of a problem's folder.",
-            show_default=False,
-        ),
-    ],
-    param: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--param",
-            "-p",
-            metavar="NAME=VALUE",
-            help="Override a parameter of the problem; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    seed: Annotated[
-        int,
-        typer.Option(
-            "--seed", "-s", metavar="N", min=0, help="Seed of the run: equal seeds give equal runs."
-        ),
-    ] = 0,
+    problem: options.ProblemName,
+    param: options.Param = None,
+    model: model_options.Model = None,
+    command: model_options.Command = None,
     max_evals: options.MaxEvals = None,
     max_seconds: options.MaxSeconds = None,
     target: options.Target = None,
     stagnation: options.Stagnation = None,
+    max_calls: model_options.MaxCalls = None,
+    max_tokens: model_options.MaxTokens = None,
+    max_usd: model_options.MaxUsd = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed", "-s", metavar="N", min=0, help="Seed of the run: equal seeds give equal runs. [default: 0]"
+        ),
+    ] = None,
     islands: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--islands",
             "-i",
             metavar="PRESET",
-            help="Archipelago: `single`, `ring4`, or the path of a .toml file.",
+            help="Archipelago: `single`, `ring4`, or the path of a .toml file. [default: single]",
         ),
-    ] = "single",
+    ] = None,
+    api_base: model_options.ApiBase = None,
+    concurrency: model_options.Concurrency = None,
+    prompts: model_options.Prompts = None,
+    memory: model_options.Memory = None,
+    order: model_options.Order = None,
     workers: options.Workers = None,
     sandbox: options.Sandbox = None,
     window: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--window",
             metavar="N",
             min=1,
             max=100_000,
             help="Programs in the making at once: each is made from the archive as it stood this many "
-            "commits before. Part of what decides the run.",
+            "commits before. Part of what decides the run. [default: 8; more with models]",
         ),
-    ] = 8,
+    ] = None,
+    config: options.Config = None,
     runs: options.Runs = options.RUNS,
     run_id: Annotated[
         str | None,
@@ -89,45 +88,83 @@ def run(
     """Evolve programs for a problem, from its seed program on.
 
     Needs no key and no server: the built-in operators propose the programs.
+    With --model a language model proposes most of them; `evolve plan` says
+    before what that will cost, and the --max options bound it.
     Every program runs in an isolated process and is scored outside of it.
     Ctrl-C stops cleanly; `evolve resume` goes on.
 
     Examples:
       evolve run circle_packing --max-seconds 60
       evolve run circle_packing -p n=32 --islands ring4 --seed 7 --target 2.93
+      evolve run circle_packing --model openai/gpt-5-mini --max-usd 2
       evolve run path/to/my_problem --max-evals 1000 --json
 
     Several limits: the first one reached ends the run. Without any, it ends
     after 500 evaluations.
     """
+    file = RunFile.load(config) if config else RunFile()
     declared = load_problem(problem)
-    params = options.parse_params(param or [], declared)
+    params = {**file.params, **options.parse_params(param or [], declared)}
     declared = load_problem(problem, params)
-    count = workers or options.default_workers()
-    if count > window:
-        note = f"note: {count} workers, but a window of {window}: raise --window to keep them all busy"
-        err.print(plain(note, "yellow"), soft_wrap=True)
-    budget = options.budget(max_evals, max_seconds, target, stagnation)
-    if not json:
-        settings = " ".join(f"{name}={value}" for name, value in declared.params.items())
-        about = f" {settings}: seed {seed}, islands {islands}, {count} at once"
-        out.print(plain(declared.name, "bold").append_text(plain(about)), soft_wrap=True)
-    session = arun(
-        problem,
+    count = workers or file.workers or options.default_workers()
+    asked = model_options.models(file.models, model, command, api_base, concurrency)
+    given = options.budget(
+        max_evals=max_evals,
+        max_seconds=max_seconds,
+        target=target,
+        stagnation=stagnation,
+        max_calls=max_calls,
+        max_tokens=max_tokens,
+        max_usd=max_usd,
+    )
+    window = window or file.window
+    _note_idle_workers(count, window, asked)
+    chosen = RunOptions(
         params=params,
-        seed=seed,
+        seed=first(seed, file.seed, 0),
         workers=count,
         window=window,
-        islands=islands,
-        sandbox=options.policy(sandbox),
-        budget=budget,
+        order=options.order(order) or file.order,
+        islands=islands or file.islands or "single",
+        operators=file.operators,
+        models=asked,
+        prompts=prompts or file.prompts,
+        memory=memory or file.memory,
+        sandbox=options.policy(sandbox) or file.sandbox,
+        budget=file.budget.model_copy(update=given.model_dump(exclude_none=True)),
         runs=runs,
         run_id=run_id,
-        display=_display(declared, json),
+        display=display(declared, json),
         handle_signals=True,
     )
+    if not json:
+        out.print(_headline(declared, chosen), soft_wrap=True)
+    session = arun(problem, **chosen)
     again = "evolve resume last" + ("" if runs == options.RUNS else f" --runs {shlex.quote(str(runs))}")
-    _finish(declared, session, json=json, again=again)
+    finish(declared, session, json=json, again=again)
+
+
+def first(*values: int | None) -> int:
+    """Return the first value that was given."""
+    return next(value for value in values if value is not None)
+
+
+def _note_idle_workers(count: int, window: int | None, asked: ModelsConfig | None) -> None:
+    in_flight = window or default_window(asked, count)
+    if count > in_flight:
+        note = f"note: {count} workers, but a window of {in_flight}: raise --window to keep them all busy"
+        err.print(plain(note, "yellow"), soft_wrap=True)
+
+
+def _headline(problem: Problem, chosen: RunOptions) -> Text:
+    settings = " ".join(f"{name}={value}" for name, value in problem.params.items())
+    islands = chosen["islands"]
+    preset = islands.archipelago.title if isinstance(islands, Preset) else islands
+    about = f" {settings}: seed {chosen['seed']}, islands {preset}, {chosen['workers']} at once"
+    if asked := chosen["models"]:
+        names = asked.names if isinstance(asked, ModelsConfig) else asked
+        about += f", asking {', '.join(names)}"
+    return plain(problem.name, "bold").append_text(plain(about))
 
 
 def resume(
@@ -136,6 +173,11 @@ def resume(
     max_seconds: options.MaxSeconds = None,
     target: options.Target = None,
     stagnation: options.Stagnation = None,
+    max_calls: model_options.MaxCalls = None,
+    max_tokens: model_options.MaxTokens = None,
+    max_usd: model_options.MaxUsd = None,
+    api_base: model_options.ApiBase = None,
+    concurrency: model_options.Concurrency = None,
     workers: options.Workers = None,
     sandbox: options.Sandbox = None,
     runs: options.Runs = options.RUNS,
@@ -155,9 +197,17 @@ def resume(
     folder = find_run(run, runs)
     config = RunConfig.load(folder)
     declared = load_problem(config.problem, config.params)
-    budget = options.budget(max_evals, max_seconds, target, stagnation)
+    budget = options.budget(
+        max_evals=max_evals,
+        max_seconds=max_seconds,
+        target=target,
+        stagnation=stagnation,
+        max_calls=max_calls,
+        max_tokens=max_tokens,
+        max_usd=max_usd,
+    )
     with Reader(folder) as reader:
-        before = reader.last_id()
+        before = reader.committed()
     if not json:
         out.print(plain(f"resuming {folder}, {counted(before, 'program')} so far"), soft_wrap=True)
     session = aresume(
@@ -165,20 +215,22 @@ def resume(
         workers=workers,
         sandbox=options.policy(sandbox),
         budget=budget,
-        display=_display(declared, json),
+        models=model_options.models(config.models, None, None, api_base, concurrency),
+        display=display(declared, json),
         handle_signals=True,
     )
     again = f"evolve resume {shlex.quote(str(folder))}"
-    _finish(declared, session, json=json, again=again, before=before)
+    finish(declared, session, json=json, again=again, before=before)
 
 
-def _display(problem: Problem, json: bool) -> PollingDisplay:
+def display(problem: Problem, json: bool) -> PollingDisplay:
+    """Return what shows a session: a live panel, plain lines where there is no terminal, or JSON lines."""
     if json:
         return JsonDisplay(out)
     return LiveDisplay(out, problem.spec.objective.metric) if out.is_interactive else PlainDisplay(out)
 
 
-def _finish(
+def finish(
     problem: Problem, session: Coroutine[Any, Any, RunResult], *, json: bool, again: str, before: int = 0
 ) -> None:
     """Run a session, export the best program and say where everything is; `again` would continue it."""

@@ -11,11 +11,13 @@ from rich.syntax import Syntax
 from evolve.cli import _options as options
 from evolve.cli._display import emit
 from evolve.cli._runs import best_of, find_run, state_of
-from evolve.cli._text import clean, counted, duration, number, out, table
-from evolve.engine import RunConfig
-from evolve.store import Reader
+from evolve.cli._text import clean, counted, duration, number, out, plain, table
+from evolve.engine import RunConfig, usage_of_rows
+from evolve.models import Usage
+from evolve.store import ArmUse, Reader
 
 _IMPROVEMENTS_SHOWN = 10
+_LESSONS_SHOWN = 5
 _ANSWERS = ("rejected", "improved", "new cell")
 
 Digest = Annotated[
@@ -64,15 +66,18 @@ def _show_run(path: Path, reader: Reader, *, digest: bool, json: bool) -> None:
     facts = _run_facts(path, reader)
     if digest:
         facts["digest"] = reader.digest()
-    operators = reader.operators()
+    arms = reader.arms()
     if json:
-        names = ("operator", "proposals", "valid", "kept")
-        emit({**facts, "operators": [dict(zip(names, row, strict=True)) for row in operators]})
+        models = {model: usage_facts(usage) for model, usage in _usage(reader).items()}
+        lessons = [{"text": row.text, "programs": row.support} for row in reader.lessons()]
+        arm_facts = [{**arm._asdict(), "reward": mean} for arm, mean in _with_rewards(reader, arms)]
+        emit({**facts, "operators": arm_facts, "models": models, "lessons": lessons})
         return
     facts["params"] = facts["params"] or "as declared"
     out.print(table(("", ""), [(key, _fact(value)) for key, value in facts.items()], prose=(1,)))
     out.print()
-    out.print(table(("operator", "proposals", "valid", "entered an archive"), operators, numeric=(1, 2, 3)))
+    _print_arms(reader, arms)
+    _print_models(reader)
     bests = reader.events(kind="best")
     if bests:
         shown = bests[-_IMPROVEMENTS_SHOWN:]
@@ -80,6 +85,64 @@ def _show_run(path: Path, reader: Reader, *, digest: bool, json: bool) -> None:
         out.print(f"\n{counted(len(shown), 'improvement')} of the best{earlier}:")
         rows = [(event.ticket, number(event.data["objective"]), duration(event.at_s)) for event in shown]
         out.print(table(("program", "objective", "at"), rows, numeric=(0, 1, 2)))
+
+
+def _print_arms(reader: Reader, arms: list[ArmUse]) -> None:
+    """Print what came of every operator; what it cost when models were asked."""
+    paid = any(arm.calls for arm in arms)
+    columns = ["operator", "proposals", "valid", "entered an archive", "mean reward"]
+    columns += ["calls", "tokens", "USD"] if paid else []
+    rows = []
+    for arm, mean in _with_rewards(reader, arms):
+        reward = "–" if mean is None else f"{mean:.3f}"
+        spent = (arm.calls, f"{arm.tokens:,}", f"{arm.usd:.4f}") if paid else ()
+        rows.append((arm.arm, arm.proposals, arm.valid, arm.kept, reward, *spent))
+    out.print(table(columns, rows, numeric=range(1, len(columns))))
+
+
+def _with_rewards(reader: Reader, arms: list[ArmUse]) -> list[tuple[ArmUse, float | None]]:
+    """Add to each arm its mean reward over the islands, as the bandits saw it last."""
+    snapshots = reader.events(kind="bandits")
+    islands = snapshots[-1].data["islands"] if snapshots else []
+    found = []
+    for arm in arms:
+        means = [island["means"][arm.arm] for island in islands if arm.arm in island["means"]]
+        found.append((arm, sum(means) / len(means) if means else None))
+    return found
+
+
+def _usage(reader: Reader) -> dict[str, Usage]:
+    usage: dict[str, Usage] = {}
+    for request, reply in reader.calls():
+        usage[request.model] = usage.get(request.model, Usage()) + usage_of_rows(request, reply)
+    return dict(sorted(usage.items()))
+
+
+def usage_facts(usage: Usage) -> dict[str, Any]:
+    """Return what models used as plain data."""
+    return {
+        "calls": usage.calls,
+        "failures": usage.failures,
+        "tokens": usage.tokens,
+        "usd": usage.usd,
+        "mean_latency_s": usage.mean_latency_s,
+    }
+
+
+def _print_models(reader: Reader) -> None:
+    rows = [
+        (model, u.calls, u.failures, f"{u.tokens:,}", f"{u.usd:.4f}", f"{u.mean_latency_s:.2f}")
+        for model, u in _usage(reader).items()
+    ]
+    if rows:
+        columns = ("model", "calls", "failed", "tokens", "USD", "seconds each")
+        out.print()
+        out.print(table(columns, rows, numeric=range(1, len(columns))))
+    lessons = reader.lessons()
+    if lessons:
+        out.print(f"\nlast of {counted(len(lessons), 'lesson')}:")
+        for row in lessons[-_LESSONS_SHOWN:]:
+            out.print(plain(f"  {row.text} (programs {', '.join(map(str, row.support))})"), soft_wrap=True)
 
 
 def _run_facts(path: Path, reader: Reader) -> dict[str, Any]:
@@ -91,11 +154,12 @@ def _run_facts(path: Path, reader: Reader) -> dict[str, Any]:
         "params": config.params,
         "state": state_of(path, reader),
         "seed": row.seed,
+        "order": config.order,
         "window": config.window,
         "islands": len(config.islands.islands),
         "budget": config.budget.model_dump(exclude_none=True),
         "began": row.created_at,
-        "programs": reader.last_id(),
+        "programs": reader.committed(),
         "statuses": reader.statuses(),
         "best": None
         if best is None
@@ -105,7 +169,7 @@ def _run_facts(path: Path, reader: Reader) -> dict[str, Any]:
 
 def _show_program(reader: Reader, program: int, *, json: bool) -> None:
     facts = _program_facts(reader, program)
-    stages = [row.model_dump(exclude={"id", "ticket"}) for row in reader.stage_results(ticket=program)]
+    stages = [row.model_dump(exclude={"id", "ticket"}) for row in reader.stage_results(program)]
     text = reader.text(program)
     if json:
         emit({**facts, "stages": stages, "text": text})
@@ -139,13 +203,17 @@ def _program_facts(reader: Reader, program: int) -> dict[str, Any]:
         "metrics": found.metrics,
         "parents": list(commit.parents),
         "operator": row.operator,
+        "model": row.model,
+        "calls": row.calls or None,
+        "tokens": row.tokens or None,
+        "usd": row.usd or None,
         "change": row.change,
         "island": row.island,
         "generator": row.seed,
         "saw": row.saw,
         "feedback": found.feedback,
         "duplicate_of": found.duplicate_of,
-        "printed": "\n".join(s.printed for s in reader.stage_results(ticket=program) if s.printed),
+        "printed": "\n".join(s.printed for s in reader.stage_results(program) if s.printed),
         "archive": [
             {"island": e.island, "cell": e.cell, "status": _ANSWERS[e.status], "gain": e.gain}
             for e in reader.archive_events(program=program)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from evolve.engine._config import Budget
 from evolve.engine._state import State
+from evolve.models import Usage
 from evolve.problem import Objective
+
+Uses = list[tuple[float, float]]
 
 IDLE_LIMIT = 2000
 """Commits in a row without anything new to evaluate, after which the operators count as exhausted."""
@@ -30,24 +33,44 @@ def reached(budget: Budget, objective: Objective, state: State) -> str | None:
     return None
 
 
-def share_used(budget: Budget, state: State, elapsed_s: float) -> float | None:
+def share_used(budget: Budget, state: State, elapsed_s: float, spent: Usage | None) -> float | None:
     """Return how much of the nearest limit is used up, 0 to 1; None without a limit that can be foreseen."""
-    shares = []
-    if budget.max_evals is not None:
-        shares.append(state.evaluations / budget.max_evals)
-    if budget.max_seconds is not None:
-        shares.append(elapsed_s / budget.max_seconds)
+    shares = [used / limit for used, limit in uses(budget, state, elapsed_s, spent)]
     return min(1.0, max(shares)) if shares else None
 
 
-def seconds_left(budget: Budget, state: State, elapsed_s: float, rate: float) -> float | None:
-    """Estimate the seconds until the nearest foreseeable limit; None when it cannot be told."""
+def seconds_left(
+    budget: Budget, state: State, elapsed_s: float, session_s: float, before: Uses, spent: Usage | None
+) -> float | None:
+    """Estimate the seconds until the nearest foreseeable limit; None when it cannot be told.
+
+    Args:
+        budget: The limits.
+        state: As it stands.
+        elapsed_s: Run time, over all sessions.
+        session_s: Run time of this session.
+        before: What was used before this session.
+        spent: What models have used, over all sessions.
+    """
+    now = uses(budget, state, elapsed_s, spent)
     left = []
-    if budget.max_evals is not None and rate > 0:
-        left.append((budget.max_evals - state.evaluations) / rate)
-    if budget.max_seconds is not None:
-        left.append(budget.max_seconds - elapsed_s)
+    for (used, limit), (was, _) in zip(now, before, strict=False):
+        if used > was:
+            left.append((limit - used) * session_s / (used - was))
     return max(0.0, min(left)) if left else None
+
+
+def uses(budget: Budget, state: State, elapsed_s: float, spent: Usage | None) -> Uses:
+    """Return (used, limit) of every limit that can be foreseen, always in the same order."""
+    usage = spent or Usage()
+    pairs = [
+        (float(state.evaluations), budget.max_evals),
+        (elapsed_s, budget.max_seconds),
+        (float(usage.calls), budget.max_calls),
+        (float(usage.tokens), budget.max_tokens),
+        (usage.usd, budget.max_usd),
+    ]
+    return [(used, float(limit)) for used, limit in pairs if limit is not None]
 
 
 def explain(reason: str, budget: Budget) -> str:
@@ -58,5 +81,9 @@ def explain(reason: str, budget: Budget) -> str:
         "max_seconds": f"{budget.max_seconds:g} s are over" if budget.max_seconds else "the time is over",
         "stagnation": f"{budget.stagnation} evaluations brought no new best",
         "exhausted": f"{IDLE_LIMIT} proposals in a row brought nothing new",
+        "max_calls": f"{budget.max_calls} calls to models are used up",
+        "max_tokens": f"the rest of {budget.max_tokens} tokens is too little for another call",
+        "max_usd": f"the rest of {budget.max_usd} US dollars is too little for another call",
+        "replayed": "every recorded commit is repeated",
         "interrupted": "it was interrupted",
     }.get(reason, reason)

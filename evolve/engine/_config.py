@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from evolve._toml import load_toml
-from evolve.errors import RunError, StoreError
+from evolve.errors import RunError, StoreError, UsageError
+from evolve.engine._order import OrderName
 from evolve.islands import Preset
+from evolve.models import ModelsConfig
 from evolve.problem import Scalar
 from evolve.sandbox import default_policy
 
@@ -38,6 +40,12 @@ class Budget(Settings):
     """Objective value that is good enough."""
     stagnation: int | None = Field(default=None, ge=1)
     """Evaluations without a new best."""
+    max_calls: int | None = Field(default=None, ge=1)
+    """Calls to models, failed ones included."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Tokens of all prompts and replies."""
+    max_usd: float | None = Field(default=None, gt=0)
+    """US dollars for all calls."""
 
     def or_default(self) -> Budget:
         """Return this budget, or the default one when nothing is limited."""
@@ -49,8 +57,9 @@ class Budget(Settings):
 class RunConfig(Settings):
     """Everything that decides what a run does.
 
-    Two runs of equal configurations, on one version of the code, give the same programs, scores and
-    archives; `workers`, `sandbox` and the time budget are the only values that may differ.
+    Two runs of equal configurations in ticket order, on one version of the code, give the same programs,
+    scores and archives (with models: when these answer the same); `workers`, `sandbox` and the time
+    budget are the only values that may differ.
     """
 
     problem: str
@@ -63,12 +72,32 @@ class RunConfig(Settings):
     """Programs evaluated at once."""
     window: int = Field(default=8, ge=1, le=100_000)
     """Tickets in flight: ticket t selects its parents from the archive as it stood at commit t - window."""
+    order: OrderName = "ticket"
+    """"ticket": commits in ticket order, the same with any timing; "arrival": as they come."""
     islands: Preset
     """The archipelago."""
+    operators: dict[str, float] = Field(default_factory=dict)
+    """Operators and their weights for islands that name none; omitted: those that can be used."""
+    models: ModelsConfig | None = None
+    """The models to ask; omitted: none."""
+    prompts: str | None = None
+    """Folder of templates that replace those of the problem and of the package."""
+    memory: str | None = None
+    """Where the memory came from that the run began with; a copy is in its folder."""
     sandbox: Literal["strict", "process"] = Field(default_factory=_default_policy)
     """Policy: which layers must be in force for a program to run."""
     budget: Budget = Field(default_factory=Budget)
     """When to stop."""
+
+    @field_validator("operators")
+    @classmethod
+    def _weights_are_positive(cls, value: dict[str, float]) -> dict[str, float]:
+        for name, weight in value.items():
+            if not 1e-6 <= weight <= 1e6:
+                raise ValueError(
+                    f"weight of {name!r} must be from 1e-06 to 1e+06; to bar an operator, leave it out"
+                )
+        return value
 
     def save(self, folder: Path) -> None:
         """Write `config.toml` into the run's folder, all of it or nothing; raises StoreError."""
@@ -90,3 +119,26 @@ class RunConfig(Settings):
         if not path.is_file():
             raise RunError(f"{folder}: is not a run: it holds no config.toml. `evolve runs` lists the runs.")
         return load_toml(path, cls, RunError)
+
+
+class RunFile(Settings):
+    """A file of settings given by `--config`: like `config.toml`, every key optional."""
+
+    params: dict[str, Scalar] = Field(default_factory=dict)
+    seed: int | None = Field(default=None, ge=0, lt=2**63)
+    workers: int | None = Field(default=None, ge=1, le=1024)
+    window: int | None = Field(default=None, ge=1, le=100_000)
+    order: OrderName | None = None
+    islands: str | Preset | None = None
+    """Name or path of a preset, or its tables."""
+    operators: dict[str, float] = Field(default_factory=dict)
+    models: ModelsConfig | None = None
+    prompts: str | None = None
+    memory: str | None = None
+    sandbox: Literal["strict", "process"] | None = None
+    budget: Budget = Field(default_factory=Budget)
+
+    @classmethod
+    def load(cls, path: Path) -> RunFile:
+        """Read a file; raises UsageError when it is none or does not fit."""
+        return load_toml(path, cls, UsageError)

@@ -1,33 +1,44 @@
-"""The steady-state loop: tickets in flight up to the window, commits in ticket order."""
+"""The steady-state loop: tickets in flight up to the window, commits in the run's order."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from asyncio_pool import AioPool
 
 from evolve.engine import _rows
-from evolve.engine._budget import reached, seconds_left, share_used
+from evolve.engine._background import Background, reward_of, settle
+from evolve.engine._budget import Uses, reached, seconds_left, share_used, uses
 from evolve.engine._config import RunConfig
+from evolve.engine._history import Past
+from evolve.engine._order import Order, Script, resolve_order
+from evolve.engine._programs import Programs
 from evolve.engine._progress import Progress
-from evolve.engine._state import State
+from evolve.engine._state import REFLECT, SEED, Applied, State, Verdict
 from evolve.engine._tickets import Outcome, Ticket, identity, ticket_seed
 from evolve.errors import ProblemError, StoreError
-from evolve.operators import Context, NoProposal, Operator, Parent, Proposal
+from evolve.islands import Arm
+from evolve.models import NoReply, Stopped, Usage
+from evolve.operators import Context, NoProposal, Operator, Proposal
 from evolve.pipeline import Evaluation, Pipeline, StageResult
 from evolve.problem import Problem
+from evolve.prompts import Hypothesis, Lesson, ProgramView, PromptTooLong
 from evolve.store import Batch, Reader, Writer
 
 _NOVELTY_ATTEMPTS = 4
-"""How often an operator may draw again when it proposes a program that is known."""
+"""How often a built-in operator may draw again when it proposes a program that is known."""
 _PROPOSALS_AT_ONCE = 64
-_PARENTS_KEPT = 4096
+_ARM_DRAWS = 8
+"""How often the bandit draws again when it chose an operator that has nothing to work on."""
+_BANDITS_EVERY = 50
+"""Commits between two snapshots of what the bandits have learned; nothing is rebuilt from them."""
+_STARVED = "no call to a model was left in the budget"
 
 
 class _Dropped(Exception):  # noqa: N818 - a ticket given up because the run is stopping
@@ -38,9 +49,9 @@ class Engine:
     """Evolves programs until a budget ends or somebody stops it.
 
     One instance is one session of a run. It lives in one event loop and is the only writer of the
-    run's store. Nothing is used before it is on disk: results of stages that finish out of
-    order are written at once, commits are written together with what they did to the archives, and only
-    then the tickets that saw them are launched.
+    run's store. Nothing is used before it is on disk: requests and replies of models, results of stages that
+    finish out of order are written at once, commits are written together with what they did to the
+    archives, and only then the tickets that saw them are launched.
     """
 
     def __init__(
@@ -48,13 +59,37 @@ class Engine:
         config: RunConfig,
         problem: Problem,
         pipeline: Pipeline,
-        operators: dict[str, Operator],
+        state: State,
+        operators: Mapping[str, Operator],
         writer: Writer,
         reader: Reader,
         *,
+        programs: Programs | None = None,
+        background: Background | None = None,
+        script: Script | None = None,
+        message: Callable[[str], None] = lambda _text: None,
+        seeded: Callable[[ProgramView, float], dict[str, Any]] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.state = State(problem, config, list(operators))
+        """Prepare a session.
+
+        Args:
+            config: The run's configuration.
+            problem: What is to be solved.
+            pipeline: Evaluates programs.
+            state: Empty; the engine fills it.
+            operators: All that the state's arms name.
+            writer: Of the run's store.
+            reader: Of the same.
+            programs: Cache of committed programs, when shared with the background.
+            background: What models need; None without any.
+            script: The recorded order to repeat; None to make a new one.
+            message: Says one line to the user.
+            seeded: Called once in a run when the first seed is committed, with it and the seconds of its
+                evaluation; what it returns is kept as the event "plan".
+            clock: Seconds, of no particular beginning.
+        """
+        self.state = state
         self._config = config
         self._budget = config.budget.or_default()
         self._problem = problem
@@ -62,30 +97,42 @@ class Engine:
         self._operators = operators
         self._writer = writer
         self._reader = reader
+        self._programs = programs or Programs(reader)
+        self._background = background
+        self._script = script
+        self._message = message
+        self._seeded = seeded
+        self._order: Order = script or resolve_order(config.order)
         self._clock = clock
         self._started = clock()
         self._earlier_s = 0.0
         self._evaluated_before = 0
-        self._restored = 0
+        self._used_before: Uses = []
+        self._committed_before: set[int] = set()
+        self._launched_at: dict[int, int] = {}
         self._next = 1
         self._waiting: list[Ticket] = []
         self._in_flight: dict[asyncio.Task[Outcome], int] = {}
         self._arrived: dict[int, Outcome] = {}
         self._stashed: set[int] = set()
-        self._claims: dict[bytes, int] = {}
+        self._running: dict[bytes, asyncio.Future[Evaluation]] = {}
         self._known: dict[int, dict[str, StageResult]] = {}
         self._known_keys: dict[int, dict[str, str]] = {}
-        self._parents: OrderedDict[int, Parent] = OrderedDict()
-        self._proposals = AioPool(size=_PROPOSALS_AT_ONCE)
+        self._proposals = AioPool(size=max(_PROPOSALS_AT_ONCE, config.window))
         self._evaluations = AioPool(size=config.workers)
         self._stop: str | None = None
+        self._starved: str | None = None
         self._abort = asyncio.Event()
+        if background is not None:
+            background.listener = self._model_event
 
     # -- what others may call while it runs --------------------------------------------------------
 
     def request_stop(self, reason: str) -> None:
         """Stop soon: begin no more evaluations, let the running ones end, commit what is in order."""
         self._stop = self._stop or reason
+        if self._background is not None:
+            self._background.models.stop()
 
     def abort(self, reason: str) -> None:
         """Stop now: kill what is running; it is evaluated again when the run is resumed."""
@@ -96,6 +143,7 @@ class Engine:
         """Return a snapshot for a display."""
         state, elapsed = self.state, self.elapsed_s()
         session = max(1e-9, self._clock() - self._started)
+        spent = self._spent()
         rate = (state.evaluations - self._evaluated_before) / session
         return Progress(
             evaluations=state.evaluations,
@@ -107,9 +155,13 @@ class Engine:
             since_best=state.since_best,
             statuses=dict(state.statuses),
             coverage=tuple(island.archive.coverage for island in state.archipelago.islands),
-            done=share_used(self._budget, state, elapsed),
-            left_s=seconds_left(self._budget, state, elapsed, rate),
+            done=share_used(self._budget, state, elapsed, spent),
+            left_s=seconds_left(self._budget, state, elapsed, session, self._used_before, spent),
+            spent=spent,
         )
+
+    def _spent(self) -> Usage | None:
+        return None if self._background is None else self._background.models.spent.total
 
     def elapsed_s(self) -> float:
         """Return the run time in seconds, over all sessions."""
@@ -126,8 +178,10 @@ class Engine:
         """
         self._restore()
         self._evaluated_before = self.state.evaluations
+        self._used_before = uses(self._budget, self.state, self._earlier_s, self._spent())
         self._started = self._clock()
-        self._log("resumed" if self._restored else "started", {"workers": self._config.workers})
+        resumed = "resumed" if self._committed_before else "started"
+        self.log(resumed, {"workers": self._config.workers})
         try:
             reason = await self._loop()
         except BaseException:
@@ -135,7 +189,8 @@ class Engine:
                 await self._give_up_flights()
             raise
         await self._give_up_flights()
-        self._log("stopped", {"reason": reason})
+        self.log("bandits", self._bandits())
+        self.log("stopped", {"reason": reason})
         return reason
 
     async def _loop(self) -> str:
@@ -154,7 +209,7 @@ class Engine:
                 self._settle()
         finally:
             aborted.cancel()
-        return self._stop or self._limit() or "exhausted"
+        return self._stop or self._limit() or self._starved or "exhausted"
 
     def _time_left(self) -> float | None:
         if self._budget.max_seconds is None:
@@ -162,15 +217,15 @@ class Engine:
         return max(0.0, self._budget.max_seconds - self.elapsed_s())
 
     def _take_in(self, done: Iterable[asyncio.Future[Any]]) -> None:
-        for task in done:
-            if task in self._in_flight:
-                del self._in_flight[task]
-                with contextlib.suppress(_Dropped):
-                    outcome: Outcome = task.result()
-                    self._arrived[outcome.ticket.id] = outcome
+        landed = {self._in_flight.pop(task): task for task in done if task in self._in_flight}
+        for ticket in sorted(landed):
+            with contextlib.suppress(_Dropped):
+                self._arrived[ticket] = landed[ticket].result()
 
     async def _give_up_flights(self) -> None:
         """Cancel what is in flight; results that had come are stored, the rest is repeated on resume."""
+        if self._background is not None:
+            self._background.models.stop()
         for task in self._in_flight:
             task.cancel()
         await asyncio.sleep(
@@ -192,19 +247,31 @@ class Engine:
         """Repeat the stored commits, and prepare the tickets that come next.
 
         Those that were in flight are prepared at the very commits that they had seen, so that they
-        select the same parents and propose the same programs. Results of their stages that had been
-        stored are used, not computed again.
+        select the same parents and propose the same programs. Replies and results of their stages that had
+        been stored are used, not asked for or computed again.
         """
-        self._restored = self._reader.last_id()
-        self._recall_stages(self._restored)
+        self._committed_before = self._reader.committed_ids()
+        self._launched_at = {
+            request.ticket: request.saw
+            for request, _ in self._reader.calls()
+            if request.ticket not in self._committed_before
+        }
+        self._recall_stages()
         self._earlier_s = self._reader.last_at_s()
+        hypotheses, lessons = self._recall_ideas()
         self._fill()
         for commit in self._reader.commits():
-            self.state.apply(_rows.verdict_of_commit(commit))
+            applied = self.state.apply(_rows.verdict_of_commit(commit))
+            found = hypotheses.get(commit.program.id)
+            self._remember(_rows.past_of_commit(commit, applied, found), applied, None)
+            if self._background is not None:
+                self._background.paid(commit.program.usd)
+            if self._background is not None and commit.program.operator == REFLECT:
+                self._background.memory.learn(lessons.get(commit.program.id, ()))
             self._fill()
 
-    def _recall_stages(self, last: int) -> None:
-        for row in self._reader.stage_results(after=last):
+    def _recall_stages(self) -> None:
+        for row in self._reader.early_stage_results():
             layers = tuple(row.layers.split())
             result = StageResult(
                 row.status, row.metrics, row.feedback, None, row.printed, row.wall_s, row.cpu_s, layers
@@ -212,9 +279,19 @@ class Engine:
             self._known.setdefault(row.ticket, {})[row.stage] = result
             self._known_keys.setdefault(row.ticket, {})[row.stage] = row.key
 
+    def _recall_ideas(self) -> tuple[dict[int, Hypothesis], dict[int, tuple[Lesson, ...]]]:
+        hypotheses = {row.program: _rows.hypothesis_of(row) for row in self._reader.hypotheses()}
+        lessons: dict[int, tuple[Lesson, ...]] = {}
+        for row in self._reader.lessons():
+            lesson = Lesson(row.text, tuple(row.support))
+            lessons[row.ticket] = (*lessons.get(row.ticket, ()), lesson)
+        return hypotheses, lessons
+
     # -- selection ---------------------------------------------------------------------------------
 
     def _limit(self) -> str | None:
+        if self._script is not None:
+            return "replayed" if self.state.committed >= len(self._script) else None
         return reached(self._budget, self._problem.spec.objective, self.state)
 
     def _may_prepare(self) -> bool:
@@ -234,8 +311,15 @@ class Engine:
 
     def _fill(self) -> None:
         """Prepare as many tickets as the window and the budget allow."""
-        while self._may_prepare():
-            if self._next > self._restored:
+        if self._script is not None:
+            due = self._script.due(self.state.committed)
+            self._waiting += [self._prepare(number) for number in due]
+            return
+        for number, saw in self._launched_at.items():
+            if saw == self.state.committed:  # its requests are on record: it must ask the same again
+                self._waiting.append(self._prepare(number))
+        while self._starved is None and self._may_prepare():
+            if self._next not in self._committed_before and self._next not in self._launched_at:
                 self._waiting.append(self._prepare(self._next))
             self._next += 1
 
@@ -244,39 +328,50 @@ class Engine:
         saw = self.state.committed
         if number <= len(self._problem.seeds):
             name, text = self._problem.seeds[number - 1]
-            return Ticket(number, None, "seed", seed, saw, text=text, change=f"seed program {name}")
+            return Ticket(number, None, SEED, SEED, seed, saw, text=text, change=f"seed program {name}")
+        background = self._background
+        if background is not None and background.reflects(number):
+            asking, view = background.calls(number, saw, None), background.reflection()
+            return Ticket(number, None, REFLECT, REFLECT, seed, saw, calls=asking, view=view)
         rng = np.random.default_rng(seed)
-        archipelago = self.state.archipelago
-        island = archipelago.island_of(number)
-        name = archipelago.choose_operator(island, rng)
-        operator = self._operators[name]
-        parents = archipelago.select(island, rng, operator.parents_wanted)
+        island = self.state.archipelago.island_of(number)
+        arm = self._choose_arm(island, rng)
+        operator = self._operators[arm.operator]
+        chosen = self._select(island, rng, operator)
+        parents, others = chosen[: operator.parents_wanted], chosen[operator.parents_wanted :]
+        calls, side = None, None
+        if arm.model is not None and background is not None:
+            calls = background.calls(number, saw, arm.model)
+            side = background.side(calls, operator, island, parents, others, rng)
         context = Context(
             entry=self._problem.spec.candidate.entry,
             arguments=self._problem.arguments,
             returns=self._problem.spec.candidate.returns,
-            parents=tuple(self._parent(parent) for parent in parents),
+            parents=tuple(self._programs.parent(parent) for parent in parents),
             blocks=self._problem.blocks,
             rng=rng,
             max_chars=self._problem.spec.candidate.max_chars,
+            model=side,
         )
-        return Ticket(number, island, name, seed, saw, operator, context)
+        return Ticket(number, island, arm.operator, arm.name, seed, saw, operator, context, calls)
 
-    def _parent(self, program: int) -> Parent:
-        parent = self._parents.get(program)
-        if parent is None:
-            commit = self._reader.commit(program)
-            assert commit.evaluation.objective is not None
-            text = self._reader.text(program)
-            parent = Parent(program, text, commit.evaluation.objective, commit.evaluation.feedback)
-            self._remember(parent)
-        self._parents.move_to_end(program)
-        return parent
+    def _choose_arm(self, island: int, rng: np.random.Generator) -> Arm:
+        """Let the bandit choose, again when the operator would have nothing to work on."""
+        for _ in range(_ARM_DRAWS):
+            arm = self.state.archipelago.choose_arm(island, rng)
+            if self._has_work(self._operators[arm.operator], island):
+                break
+        return arm
 
-    def _remember(self, parent: Parent) -> None:
-        self._parents[parent.id] = parent
-        if len(self._parents) > _PARENTS_KEPT:
-            self._parents.popitem(last=False)
+    def _has_work(self, operator: Operator, island: int) -> bool:
+        if operator.parents_wanted > self.state.archipelago.islands[island].archive.size:
+            return False
+        failures = self._background.history.failures(island) if self._background is not None else ()
+        return bool(failures) or not getattr(operator, "needs_failure", False)
+
+    def _select(self, island: int, rng: np.random.Generator, operator: Operator) -> tuple[int, ...]:
+        wanted = operator.parents_wanted + getattr(operator, "inspirations_wanted", 0)
+        return tuple(self.state.archipelago.select(island, rng, wanted))
 
     # -- proposal and evaluation -------------------------------------------------------------------
 
@@ -288,27 +383,56 @@ class Engine:
 
     async def _outcome(self, ticket: Ticket) -> Outcome:
         try:
+            if ticket.view is not None and self._background is not None:
+                lessons = await self._background.reflect(ticket)
+                return Outcome(ticket, "", b"", (), _told(lessons), lessons=lessons)
             proposal, hashed = await self._proposals.exec(self._propose(ticket))
-        except NoProposal as reason:
-            return Outcome(ticket, "", b"", (), "nothing proposed", refusal=str(reason))
-        text, parents, change = proposal.text, proposal.parents, proposal.change
-        first = self._first_with(hashed, ticket.id)
-        if first is not None:
-            return Outcome(ticket, text, hashed, parents, change, duplicate_of=first)
-        self._claims[hashed] = ticket.id
-        evaluation = await self._evaluations.exec(self._evaluate(ticket, text, hashed))
-        return Outcome(ticket, text, hashed, parents, change, evaluation)
+        except (NoProposal, NoReply, PromptTooLong) as reason:
+            return _nothing(ticket, str(reason))
+        except Stopped:
+            return self._without_call(ticket)
+        outcome = Outcome(
+            ticket,
+            proposal.text,
+            hashed,
+            proposal.parents,
+            proposal.change,
+            model=proposal.model,
+            idea=proposal.idea,
+        )
+        if self.state.first_with(hashed) is not None:
+            return outcome
+        running = self._running.get(hashed)
+        if running is not None:  # another ticket in flight proposed the same: once is enough
+            return replace(outcome, evaluation=await running, shared=True)
+        self._running[hashed] = running = asyncio.get_running_loop().create_future()
+        try:
+            evaluation = await self._evaluations.exec(self._evaluate(ticket, proposal.text, hashed))
+        except BaseException:
+            running.set_exception(_Dropped())
+            running.exception()  # it may be that nobody waits for it
+            raise
+        running.set_result(evaluation)
+        return replace(outcome, evaluation=evaluation)
 
-    def _first_with(self, hashed: bytes, ticket: int) -> int | None:
-        """Return an earlier ticket that made the same program, committed or in flight; None: it is new."""
-        claimed = self._claims.get(hashed, ticket)
-        return claimed if claimed < ticket else self.state.first_with(hashed, up_to=ticket - 1)
+    def _without_call(self, ticket: Ticket) -> Outcome:
+        """Give up a ticket that may not ask: with the budget it is settled, with a stop it is repeated later."""
+        exhausted = self._background.models.exhausted if self._background is not None else None
+        if exhausted is not None:
+            self._starved = exhausted
+        if self._stop is not None or (self._config.order == "arrival" and self._script is None):
+            raise _Dropped
+        # in ticket order the tickets after this one, whose replies are paid for, wait for it
+        return _nothing(ticket, _STARVED)
 
     async def _propose(self, ticket: Ticket) -> tuple[Proposal, bytes]:
-        """Let the operator propose, again when the program was known at the commit that the ticket saw."""
+        """Let the operator propose, again when the program was known at the commit that the ticket saw.
+
+        One that asks a model looks itself whether what came is new, for it can tell the model why.
+        """
         if ticket.proposer is None or ticket.context is None:
             return Proposal(ticket.text, (), ticket.change), identity(ticket.text)
-        for _ in range(_NOVELTY_ATTEMPTS):
+        for _ in range(_NOVELTY_ATTEMPTS if ticket.calls is None else 1):
             proposal = await ticket.proposer.propose(ticket.context)
             hashed = identity(proposal.text)
             if self.state.first_with(hashed, up_to=ticket.saw) is None:
@@ -332,7 +456,7 @@ class Engine:
     def _settle(self) -> None:
         """Commit every outcome whose turn has come, in one transaction; then launch what saw them."""
         batch = Batch()
-        while self._limit() is None and (outcome := self._arrived.pop(self.state.committed + 1, None)):
+        while self._limit() is None and (outcome := self._order.take(self._arrived, self.state.committed)):
             self._commit(batch, outcome)
             if self._stop is None:
                 self._fill()
@@ -345,21 +469,58 @@ class Engine:
             self._launch()
 
     def _commit(self, batch: Batch, outcome: Outcome) -> None:
-        ticket = outcome.ticket
-        first = self.state.first_with(outcome.code_hash, up_to=ticket.id - 1) if outcome.code_hash else None
-        verdict = _rows.verdict_of(outcome, first)
-        if ticket.operator == "seed":
+        ticket, found = outcome.ticket, outcome.evaluation
+        first = self.state.first_with(outcome.code_hash) if outcome.code_hash else None
+        cost = self._background.cost(ticket) if self._background is not None else 0.0
+        verdict = _rows.verdict_of(outcome, first, cost)
+        if ticket.operator == SEED:
             self._check_seed(outcome)
         applied = self.state.apply(verdict)
         at_s = self.elapsed_s()
-        self._add_stages(batch, outcome)
-        _rows.add_commit(batch, outcome, verdict, applied, first, at_s)
-        if verdict.objective is not None and outcome.evaluation is not None:
-            self._remember(Parent(ticket.id, outcome.text, verdict.objective, outcome.evaluation.feedback))
+        if verdict.status != "duplicate":
+            self._add_stages(batch, outcome)
+        _rows.add_commit(batch, outcome, verdict, applied, first, seq=self.state.committed, at_s=at_s)
+        if found is not None and verdict.status != "duplicate":
+            view = ProgramView(
+                ticket.id, outcome.text, found.status, found.objective, found.metrics, found.feedback
+            )
+            self._programs.remember(view)
+        self._learn(batch, outcome, verdict, applied)
+        if ticket.id == 1 and self._seeded is not None and found is not None:
+            batch.events.append(_rows.event_row("plan", 1, at_s, self._seeded(view, found.wall_s)))
         if applied.is_best:
             batch.events.append(_rows.event_row("best", ticket.id, at_s, {"objective": verdict.objective}))
+        if self.state.committed % _BANDITS_EVERY == 0:
+            batch.events.append(_rows.event_row("bandits", ticket.id, at_s, self._bandits()))
         self._stashed.discard(ticket.id)
-        self._claims.pop(outcome.code_hash, None)
+        self._running.pop(outcome.code_hash, None)
+
+    def _learn(self, batch: Batch, outcome: Outcome, verdict: Verdict, applied: Applied) -> None:
+        """Tell the background of a commit; add what it learned to the batch."""
+        if self._background is None:
+            return
+        hypothesis = None
+        if outcome.idea is not None and verdict.status != "duplicate" and outcome.parents:
+            before = self._programs.view(outcome.parents[0]).metrics
+            after = outcome.evaluation.metrics if outcome.evaluation and verdict.objective is not None else {}
+            hypothesis = settle(outcome.ticket.id, outcome.idea, before, after)
+            batch.hypotheses.append(_rows.hypothesis_row(hypothesis))
+        self._remember(_rows.past_of(outcome, verdict, applied, hypothesis), applied, outcome.text)
+        self._background.paid(outcome.ticket.calls.usd if outcome.ticket.calls is not None else 0.0)
+        if outcome.lessons is not None:
+            self._background.memory.learn(outcome.lessons)
+            batch.lessons += _rows.lesson_rows(outcome)
+
+    def _remember(self, past: Past, applied: Applied, text: str | None) -> None:
+        """Fold a commit into the background; `text` None: it is in the store."""
+        if self._background is None:
+            return
+        evaluated = past.status not in _rows.NOT_EVALUATED
+        if evaluated and text is None:
+            text = self._reader.text(past.id)
+        statuses = [int(answer.status) for _, answer in applied.insertions]
+        reward = reward_of(statuses, is_best=applied.is_best)
+        self._background.commit(past, text if evaluated else None, reward)
 
     def _check_seed(self, outcome: Outcome) -> None:
         found = outcome.evaluation
@@ -374,8 +535,9 @@ class Engine:
     def _add_early_stages(self, batch: Batch) -> None:
         """Add the results of those that finished before their turn: what was computed is never lost."""
         for outcome in self._arrived.values():
-            self._add_stages(batch, outcome)
-            self._stashed.add(outcome.ticket.id)
+            if not outcome.shared:
+                self._add_stages(batch, outcome)
+                self._stashed.add(outcome.ticket.id)
 
     def _add_stages(self, batch: Batch, outcome: Outcome) -> None:
         found, ticket = outcome.evaluation, outcome.ticket.id
@@ -384,6 +546,35 @@ class Engine:
             fresh = {name: result for name, result in found.stages.items() if name not in recalled}
             _rows.add_stages(batch, ticket, self._pipeline.keys(outcome.code_hash), fresh)
 
-    def _log(self, kind: str, data: dict[str, Any]) -> None:
+    def _bandits(self) -> dict[str, Any]:
+        """Return what the islands' bandits have learned, for whoever looks at the run."""
+        islands = self.state.archipelago.islands
+        return {"islands": [{**island.bandit.state(), "means": island.bandit.means()} for island in islands]}
+
+    def _model_event(self, kind: str, data: dict[str, Any]) -> None:
+        """Record what became of a model, and say it."""
+        self.log(kind, data)
+        self._message(_said(kind, data))
+
+    def log(self, kind: str, data: dict[str, Any]) -> None:
+        """Write an event."""
         event = _rows.event_row(kind, self.state.committed or None, self.elapsed_s(), data)
         self._writer.write(Batch(events=[event]))
+
+
+def _nothing(ticket: Ticket, why: str) -> Outcome:
+    lessons = () if ticket.view is not None else None
+    return Outcome(ticket, "", b"", (), "nothing proposed", refusal=why, lessons=lessons)
+
+
+def _said(kind: str, data: Mapping[str, Any]) -> str:
+    """Say what became of a model as a line for the user."""
+    told = ", ".join(f"{name} {value}" for name, value in data.items() if name not in ("model", "error"))
+    error = f": {data['error']}" if data.get("error") else ""
+    return f"{data.get('model', 'model')} {kind.removeprefix('model_').replace('_', ' ')}" + (
+        f" ({told})" if told else ""
+    ) + error
+
+
+def _told(lessons: tuple[Lesson, ...]) -> str:
+    return f"learned {len(lessons)} lesson{'' if len(lessons) == 1 else 's'}"

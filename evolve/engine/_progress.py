@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from evolve.models import Usage
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -22,6 +24,7 @@ class Progress:
         coverage: Share of occupied archive cells, per island.
         done: Share of the budget used up, 0 to 1, by the limit that is nearest; None without one.
         left_s: Estimate of the seconds until the budget ends; None when it cannot be told.
+        spent: What models were asked and what that cost, over all sessions; None without models.
     """
 
     evaluations: int
@@ -35,6 +38,7 @@ class Progress:
     coverage: tuple[float, ...]
     done: float | None
     left_s: float | None
+    spent: Usage | None = None
 
 
 class Source(Protocol):

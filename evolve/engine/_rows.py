@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
-from evolve.engine._state import Applied, Verdict
+from evolve.engine._history import Past
+from evolve.engine._state import REFLECTED, Applied, Verdict
 from evolve.engine._tickets import Outcome
 from evolve.pipeline import StageResult
-from evolve.store import Batch, Commit, Row
+from evolve.prompts import Hypothesis
+from evolve.store import Batch, Commit, HypothesisRow, Row
 
 SKIPPED = "skipped"
 
 
-def verdict_of(outcome: Outcome, first: int | None) -> Verdict:
-    """Return what the state needs to know; `first` is an earlier committed program of the same code."""
+NOT_EVALUATED = ("duplicate", "refused", REFLECTED)
+
+
+def verdict_of(outcome: Outcome, first: int | None, cost: float) -> Verdict:
+    """Return what the state needs to know.
+
+    Args:
+        outcome: What became of the ticket.
+        first: An earlier committed program of the same code.
+        cost: What the bandit is told that it cost.
+    """
     ticket, found = outcome.ticket, outcome.evaluation
-    if outcome.refusal:
-        status, objective, measures = "refused", None, None
-    elif first is not None or found is None:
-        status, objective, measures = "duplicate", None, None
-    else:
+    status, objective, measures = "duplicate", None, None
+    if outcome.lessons is not None:
+        status = REFLECTED
+    elif outcome.refusal:
+        status = "refused"
+    elif first is None and found is not None:
         status, objective, measures = found.status, found.objective, found.measures
-    return Verdict(ticket.id, ticket.island, ticket.operator, status, objective, measures, outcome.code_hash)
+    arm = _arm_of(outcome)
+    return Verdict(ticket.id, ticket.island, arm, status, objective, measures, outcome.code_hash, cost)
+
+
+def _arm_of(outcome: Outcome) -> str:
+    """Name the arm to credit: that of the model which answered, not always the one that was chosen."""
+    ticket = outcome.ticket
+    return ticket.arm if outcome.model is None else f"{ticket.operator}@{outcome.model}"
 
 
 def verdict_of_commit(commit: Commit) -> Verdict:
@@ -33,30 +53,93 @@ def verdict_of_commit(commit: Commit) -> Verdict:
     return Verdict(
         program.id,
         program.island,
-        program.operator,
+        program.arm,
         found.status,
         found.objective,
         measures,
         program.code_hash,
+        program.cost,
     )
 
 
+def past_of(outcome: Outcome, verdict: Verdict, applied: Applied, hypothesis: Hypothesis | None) -> Past:
+    """Return what later prompts may tell of a commit."""
+    return Past(
+        verdict.ticket,
+        verdict.island,
+        outcome.parents,
+        outcome.change,
+        verdict.status,
+        verdict.objective,
+        applied.kept,
+        hypothesis,
+    )
+
+
+def past_of_commit(commit: Commit, applied: Applied, hypothesis: Hypothesis | None) -> Past:
+    """Return the same from the store."""
+    program, found = commit.program, commit.evaluation
+    return Past(
+        program.id,
+        program.island,
+        commit.parents,
+        program.change,
+        found.status,
+        found.objective,
+        applied.kept,
+        hypothesis,
+    )
+
+
+def hypothesis_row(hypothesis: Hypothesis) -> Row:
+    """Return the row of a settled hypothesis."""
+    return asdict(hypothesis)
+
+
+def hypothesis_of(row: HypothesisRow) -> Hypothesis:
+    """Return the same from the store."""
+    direction: Literal["up", "down"] = "up" if row.direction == "up" else "down"
+    return Hypothesis(row.program, row.idea, row.metric, direction, row.before, row.after, row.held)
+
+
+def lesson_rows(outcome: Outcome) -> list[Row]:
+    """Return the rows of what a reflection brought."""
+    return [
+        {"ticket": outcome.ticket.id, "text": lesson.text, "support": list(lesson.support)}
+        for lesson in outcome.lessons or ()
+    ]
+
+
 def add_commit(
-    batch: Batch, outcome: Outcome, verdict: Verdict, applied: Applied, first: int | None, at_s: float
+    batch: Batch,
+    outcome: Outcome,
+    verdict: Verdict,
+    applied: Applied,
+    first: int | None,
+    *,
+    seq: int,
+    at_s: float,
 ) -> None:
     """Add the rows of one commit."""
     ticket, found = outcome.ticket, outcome.evaluation
     digest = hashlib.sha256(outcome.text.encode("utf-8", "surrogatepass")).hexdigest()
+    calls = ticket.calls
     batch.sources.append({"hash": digest, "text": outcome.text})
     batch.programs.append(
         {
             "id": ticket.id,
+            "seq": seq,
             "source": digest,
             "code_hash": outcome.code_hash,
             "island": ticket.island,
             "operator": ticket.operator,
+            "arm": verdict.arm,
             "change": outcome.change,
-            "model": None,
+            "model": outcome.model,
+            "calls": calls.calls if calls else 0,
+            "tokens": calls.tokens if calls else 0,
+            "usd": calls.usd if calls else 0.0,
+            "cost": verdict.cost,
             "seed": ticket.seed,
             "saw": ticket.saw,
             "at_s": at_s,
@@ -67,6 +150,7 @@ def add_commit(
         for position, parent in enumerate(outcome.parents)
     ]
     kept = found if verdict.status != "duplicate" else None
+    same = f"same code as program {first}" if verdict.status == "duplicate" else ""
     batch.evaluations.append(
         {
             "program": ticket.id,
@@ -74,19 +158,19 @@ def add_commit(
             "objective": verdict.objective,
             "measures": None if verdict.measures is None else list(verdict.measures),
             "metrics": kept.metrics if kept else {},
-            "feedback": outcome.refusal or (kept.feedback if kept else f"same code as program {first}"),
+            "feedback": outcome.refusal or (kept.feedback if kept else same),
             "duplicate_of": first if verdict.status == "duplicate" else None,
             "wall_s": kept.wall_s if kept else 0.0,
         }
     )
-    _add_archive_rows(batch, ticket.id, applied)
+    _add_archive_rows(batch, seq, ticket.id, applied)
 
 
-def _add_archive_rows(batch: Batch, ticket: int, applied: Applied) -> None:
+def _add_archive_rows(batch: Batch, seq: int, program: int, applied: Applied) -> None:
     batch.archive_events += [
         {
-            "ticket": ticket,
-            "program": ticket,
+            "seq": seq,
+            "program": program,
             "island": island,
             "cell": answer.cell,
             "status": int(answer.status),
@@ -96,7 +180,7 @@ def _add_archive_rows(batch: Batch, ticket: int, applied: Applied) -> None:
     ]
     batch.migrations += [
         {
-            "ticket": ticket,
+            "seq": seq,
             "program": move.program_id,
             "source": move.source,
             "target": move.target,

@@ -4,25 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any, TypedDict, Unpack
 
 import evolve
 from evolve._data_dirs import data_dir
 from evolve._toml import validate
+from evolve.engine._background import Background
 from evolve.engine._budget import explain
 from evolve.engine._config import Budget, RunConfig
 from evolve.engine._engine import Engine
+from evolve.engine._folder import MEMORY_OUT, copy_into, create_folder, remove_if_empty
+from evolve.engine._offer import offer_of
+from evolve.engine._order import OrderName, Script
+from evolve.engine._plan import plan_run
+from evolve.engine._programs import Programs
 from evolve.engine._progress import Display, Quiet
-from evolve.errors import EvolveError, RunError, StoreError, UsageError
+from evolve.engine._setup import (
+    check_usable,
+    default_window,
+    memory_file,
+    models_config,
+    open_background,
+    template_folders,
+)
+from evolve.engine._state import State
+from evolve.errors import EvolveError, RunError, UsageError
 from evolve.islands import Preset, load_preset
-from evolve.operators import Operator, builtin_operators, resolve_operator
+from evolve.models import ModelsConfig
 from evolve.pipeline import Pipeline
 from evolve.problem import Problem, Scalar, load_problem
+from evolve.prompts import ProgramView
 from evolve.sandbox import LocalExecutor, default_policy
 from evolve.store import Reader, Writer
 
@@ -47,6 +64,9 @@ class RunResult:
         statuses: Number of programs by status.
         elapsed_s: Run time in seconds, over all sessions.
         archive_digest: Hash of the archives and bandits; equal for equal runs.
+        calls: Calls to models, over all sessions, failed ones included.
+        tokens: Tokens of these calls.
+        usd: Their price in US dollars.
     """
 
     folder: Path
@@ -61,6 +81,9 @@ class RunResult:
     statuses: dict[str, int]
     elapsed_s: float
     archive_digest: str
+    calls: int = 0
+    tokens: int = 0
+    usd: float = 0.0
 
     @property
     def unsteady(self) -> int:
@@ -68,22 +91,29 @@ class RunResult:
         return sum(self.statuses.get(status, 0) for status in UNSTEADY)
 
 
-def run(
-    problem: str | Path,
-    *,
-    params: dict[str, Scalar] | None = None,
-    seed: int = 0,
-    workers: int = 2,
-    window: int = 8,
-    islands: str | Path | Preset = "single",
-    sandbox: str | None = None,
-    budget: Budget | None = None,
-    runs: str | Path = "runs",
-    run_id: str | None = None,
-    display: Display | None = None,
-    handle_signals: bool = False,
-) -> RunResult:
-    """Begin a run and evolve until its budget ends; see `arun` for the arguments.
+class RunOptions(TypedDict, total=False):
+    """The options of `run`; `arun` says what they mean."""
+
+    params: dict[str, Scalar] | None
+    seed: int
+    workers: int
+    window: int | None
+    order: OrderName | None
+    islands: str | Path | Preset
+    operators: Mapping[str, float] | None
+    models: ModelsConfig | Sequence[str] | None
+    prompts: str | Path | None
+    memory: str | Path | None
+    sandbox: str | None
+    budget: Budget | None
+    runs: str | Path
+    run_id: str | None
+    display: Display | None
+    handle_signals: bool
+
+
+def run(problem: str | Path, **options: Unpack[RunOptions]) -> RunResult:
+    """Begin a run and evolve until its budget ends; see `arun` for the options.
 
     Not from within a running event loop (a notebook has one): `await evolve.arun(...)` there.
     """
@@ -92,22 +122,7 @@ def run(
         raise UsageError(
             "evolve.run: an event loop is running already (as in a notebook). Use: await evolve.arun(...)"
         )
-    return asyncio.run(
-        arun(
-            problem,
-            params=params,
-            seed=seed,
-            workers=workers,
-            window=window,
-            islands=islands,
-            sandbox=sandbox,
-            budget=budget,
-            runs=runs,
-            run_id=run_id,
-            display=display,
-            handle_signals=handle_signals,
-        )
-    )
+    return asyncio.run(arun(problem, **options))
 
 
 async def arun(
@@ -116,8 +131,13 @@ async def arun(
     params: dict[str, Scalar] | None = None,
     seed: int = 0,
     workers: int = 2,
-    window: int = 8,
+    window: int | None = None,
+    order: OrderName | None = None,
     islands: str | Path | Preset = "single",
+    operators: Mapping[str, float] | None = None,
+    models: ModelsConfig | Sequence[str] | None = None,
+    prompts: str | Path | None = None,
+    memory: str | Path | None = None,
     sandbox: str | None = None,
     budget: Budget | None = None,
     runs: str | Path = "runs",
@@ -132,8 +152,16 @@ async def arun(
         params: Overrides of the problem's parameters.
         seed: Seed of the run; equal seeds give equal runs.
         workers: Programs evaluated at once; does not change what is found.
-        window: Tickets in flight; part of what decides the run.
+        window: Tickets in flight; part of what decides the run. Omitted: 8, or with models as many as
+            keep all calls and workers busy.
+        order: "ticket": commits in ticket order, so that timing decides nothing; "arrival": as they come.
+            Omitted: "arrival" with models, whose replies no seed repeats, else "ticket".
         islands: Name of a shipped archipelago preset, a preset's path, or a `Preset`.
+        operators: Weight by operator, for islands that name none; omitted: all that can be used.
+        models: The models to ask: litellm's names, such as ["openai/gpt-5-mini", "ollama/qwen3=2"], or a
+            whole configuration. Keys are read from the environment by litellm alone.
+        prompts: Folder of templates that replace the problem's and the package's.
+        memory: A run's folder, or its `memory.json`: lessons and blocks to begin with.
         sandbox: Policy "strict" (the default on Linux) or "process" (the portable floor).
         budget: When to stop; 500 evaluations when nothing is given.
         runs: Folder that gets the run's folder.
@@ -144,32 +172,67 @@ async def arun(
     Raises:
         UsageError: an argument is wrong.
         ProblemError: the problem's declaration, a seed or the scorer is wrong.
+        ModelError: no model can be used; what was found until then is safe.
         StoreError: the run's folder cannot be written.
         SandboxError: the sandboxes cannot be started.
     """
     loaded = load_problem(problem, params)
-    preset = islands if isinstance(islands, Preset) else load_preset(islands)
-    shipped = loaded.folder.parent == data_dir("problems")
-    named = loaded.folder.name if shipped else str(loaded.folder)
+    options = RunOptions(
+        params=params,
+        seed=seed,
+        workers=workers,
+        window=window,
+        order=order,
+        islands=islands,
+        operators=operators,
+        models=models,
+        prompts=prompts,
+        memory=memory,
+        sandbox=sandbox,
+        budget=budget,
+    )
+    config = resolve(loaded, options)
+    folder = create_folder(Path(runs), run_id, loaded.name, seed)
+    try:
+        copy_into(folder, template_folders(config, loaded), memory_file(config))
+        config.save(folder)
+        writer = Writer(folder, run_row(config, loaded))
+        return await session(folder, config, loaded, writer, display or Quiet(), handle_signals)
+    except EvolveError:
+        remove_if_empty(folder)
+        raise
+
+
+def resolve(problem: Problem, options: RunOptions) -> RunConfig:
+    """Return the whole configuration that the options of a run stand for, checked.
+
+    Raises:
+        UsageError: an option is wrong.
+        ProblemError: a template of the problem is wrong.
+    """
+    models, workers = options.get("models"), options.get("workers", 2)
+    asked = models if isinstance(models, ModelsConfig) or models is None else models_config(models)
+    islands = options.get("islands", "single")
+    shipped = problem.folder.parent == data_dir("problems")
+    prompts, memory = options.get("prompts"), options.get("memory")
     settings = {
-        "problem": named,
-        "params": params or {},
-        "seed": seed,
+        "problem": problem.folder.name if shipped else str(problem.folder),
+        "params": options.get("params") or {},
+        "seed": options.get("seed", 0),
         "workers": workers,
-        "window": window,
-        "islands": preset,
-        "sandbox": sandbox or default_policy(),
-        "budget": _checked(budget).or_default(),
+        "window": options.get("window") or default_window(asked, workers),
+        "order": options.get("order") or ("arrival" if asked else "ticket"),
+        "islands": islands if isinstance(islands, Preset) else load_preset(islands),
+        "operators": dict(options.get("operators") or {}),
+        "models": asked,
+        "prompts": None if prompts is None else str(prompts),
+        "memory": None if memory is None else str(memory),
+        "sandbox": options.get("sandbox") or default_policy(),
+        "budget": _checked(options.get("budget")).or_default(),
     }
     config = validate(settings, RunConfig, UsageError, where="run")
-    folder = _create_folder(Path(runs), run_id, loaded.name, seed)
-    try:
-        config.save(folder)
-        writer = Writer(folder, _run_row(config, loaded))
-        return await _session(folder, config, loaded, writer, display or Quiet(), handle_signals)
-    except EvolveError:
-        _remove_if_empty(folder)
-        raise
+    check_usable(config, problem)
+    return config
 
 
 async def aresume(
@@ -178,6 +241,7 @@ async def aresume(
     workers: int | None = None,
     sandbox: str | None = None,
     budget: Budget | None = None,
+    models: ModelsConfig | None = None,
     display: Display | None = None,
     handle_signals: bool = False,
 ) -> RunResult:
@@ -188,6 +252,7 @@ async def aresume(
         workers: Another number of workers; the run is the same with any.
         sandbox: Another policy: "strict" or "process".
         budget: Limits that replace those of the run, one by one.
+        models: The same models with other settings (an address, a limit of rates).
         display: What shows the progress.
         handle_signals: See `arun`.
 
@@ -203,49 +268,109 @@ async def aresume(
         "workers": config.workers if workers is None else workers,
         "sandbox": sandbox or config.sandbox,
         "budget": config.budget.model_copy(update=changes).model_dump(),
+        "models": models or config.models,
     }
     resumed = validate(settings, RunConfig, UsageError, where="resume")
     problem = load_problem(config.problem, config.params)
     writer = Writer(folder)
     try:
         with Reader(folder) as reader:
-            _check_same_problem(folder, reader.run().problem_digest, problem)
+            check_same_problem(folder, reader.run().problem_digest, problem)
         if resumed != config:
             resumed.save(folder)
     except BaseException:
         writer.close()
         raise
-    return await _session(folder, resumed, problem, writer, display or Quiet(), handle_signals)
+    return await session(folder, resumed, problem, writer, display or Quiet(), handle_signals)
 
 
-async def _session(
-    folder: Path, config: RunConfig, problem: Problem, writer: Writer, display: Display, handle_signals: bool
+async def session(
+    folder: Path,
+    config: RunConfig,
+    problem: Problem,
+    writer: Writer,
+    display: Display,
+    handle_signals: bool,
+    script: Script | None = None,
 ) -> RunResult:
+    """Run one session of a run and close its writer.
+
+    Args:
+        folder: The run's.
+        config: How to go on.
+        problem: What is to be solved.
+        writer: Of the run's store.
+        display: What shows the progress.
+        handle_signals: See `arun`.
+        script: The order of a recorded run, to be repeated without any call.
+    """
     with contextlib.closing(writer), Reader(folder) as reader:
-        async with LocalExecutor(problem, config.workers, policy=config.sandbox) as executor:
-            operators = _operators(config.islands, problem)
-            engine = Engine(config, problem, Pipeline(problem, executor), operators, writer, reader)
+        async with contextlib.AsyncExitStack() as stack:
+            offer = offer_of(config, problem)
+            state, programs = State(problem, config, offer), Programs(reader)
+            background = None
+            if config.models is not None:
+                background = await stack.enter_async_context(
+                    open_background(
+                        folder, config, problem, state, programs, writer, reader, offline=script is not None
+                    )
+                )
+            executor = await stack.enter_async_context(
+                LocalExecutor(problem, config.workers, policy=config.sandbox)
+            )
+            engine = Engine(
+                config,
+                problem,
+                Pipeline(problem, executor),
+                state,
+                offer.operators,
+                writer,
+                reader,
+                programs=programs,
+                background=background,
+                script=script,
+                message=display.message,
+                seeded=None if background is None else partial(_plan, config, problem, background),
+            )
             with _signals(engine, display) if handle_signals else contextlib.nullcontext():
                 display.started(engine)
                 try:
                     reason = await engine.run()
                 finally:
                     display.stopped()
-        best = engine.state.best
-        return RunResult(
-            folder=folder,
-            problem=problem.name,
-            reason=reason,
-            explanation=explain(reason, config.budget),
-            best_id=best[0] if best else None,
-            best_objective=best[1] if best else None,
-            best_program=reader.text(best[0]) if best else "",
-            evaluations=engine.state.evaluations,
-            tickets=engine.state.committed,
-            statuses=dict(sorted(engine.state.statuses.items())),
-            elapsed_s=engine.elapsed_s(),
-            archive_digest=engine.state.archipelago.digest(),
-        )
+            if background is not None:
+                background.memory.save(folder / MEMORY_OUT, run=folder.name, problem=problem.name)
+        return _result(folder, problem, config, engine, reader, reason)
+
+
+def _plan(
+    config: RunConfig, problem: Problem, background: Background, seed: ProgramView, evaluation_s: float
+) -> dict[str, Any]:
+    plan = plan_run(config, problem, seed, evaluation_s, background.prompts, background.models.prices)
+    return plan.facts()
+
+
+def _result(
+    folder: Path, problem: Problem, config: RunConfig, engine: Engine, reader: Reader, reason: str
+) -> RunResult:
+    best, spent = engine.state.best, engine.progress().spent
+    return RunResult(
+        folder=folder,
+        problem=problem.name,
+        reason=reason,
+        explanation=explain(reason, config.budget),
+        best_id=best[0] if best else None,
+        best_objective=best[1] if best else None,
+        best_program=reader.text(best[0]) if best else "",
+        evaluations=engine.state.evaluations,
+        tickets=engine.state.committed,
+        statuses=dict(sorted(engine.state.statuses.items())),
+        elapsed_s=engine.elapsed_s(),
+        archive_digest=engine.state.archipelago.digest(),
+        calls=spent.calls if spent else 0,
+        tokens=spent.tokens if spent else 0,
+        usd=spent.usd if spent else 0.0,
+    )
 
 
 def _checked(budget: Budget | None) -> Budget:
@@ -254,17 +379,6 @@ def _checked(budget: Budget | None) -> Budget:
             f"budget: must be an evolve.Budget, such as evolve.Budget(max_seconds=30), got {budget!r}."
         )
     return budget or Budget()
-
-
-_NEED_BLOCKS = {"insert_block", "remove_block"}
-
-
-def _operators(preset: Preset, problem: Problem) -> dict[str, Operator]:
-    """Return the operators that the islands name; with one that names none, all built-in ones of use."""
-    names = {name for spec in preset.island for name in spec.operators}
-    if not all(spec.operators for spec in preset.island):
-        names |= builtin_operators().keys() - (set() if problem.blocks else _NEED_BLOCKS)
-    return {name: resolve_operator(name) for name in sorted(names)}
 
 
 @contextlib.contextmanager
@@ -291,47 +405,8 @@ def _signals(engine: Engine, display: Display) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def _create_folder(runs: Path, run_id: str | None, problem: str, seed: int) -> Path:
-    if run_id is not None and (run_id in ("", ".", "..") or Path(run_id).name != run_id):
-        raise UsageError(
-            f"--id {run_id!r}: must be the plain name of a folder. Say with --runs where it is made."
-        )
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    name = run_id or f"{problem}-{stamp}-s{seed}"
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-        for attempt in range(1, 1000):
-            folder = runs / (name if attempt == 1 else f"{name}-{attempt}")
-            if not folder.exists():
-                folder.mkdir()
-                return folder
-            if run_id is not None:
-                raise UsageError(
-                    f"{folder}: exists already. Choose another --id, or `evolve resume {run_id}`."
-                )
-    except OSError as error:
-        raise StoreError(
-            f"{runs}: a run folder cannot be made there ({error.strerror}). Choose another with --runs."
-        ) from None
-    raise UsageError(f"{runs / name}: a thousand runs of this name exist. Choose another --id.")
-
-
-def _remove_if_empty(folder: Path) -> None:
-    """Remove a run that ended in an error before its first commit: there is nothing to resume.
-
-    On any doubt it stays: what cannot be read is not known to be empty.
-    """
-    if (folder / "run.db").exists():
-        try:
-            with Reader(folder) as reader:
-                if reader.last_id() > 0:
-                    return
-        except EvolveError:
-            return
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _run_row(config: RunConfig, problem: Problem) -> dict[str, object]:
+def run_row(config: RunConfig, problem: Problem) -> dict[str, object]:
+    """Return the row that says what a run is."""
     return {
         "problem": problem.name,
         "problem_digest": problem.digest,
@@ -342,7 +417,8 @@ def _run_row(config: RunConfig, problem: Problem) -> dict[str, object]:
     }
 
 
-def _check_same_problem(folder: Path, digest: str, problem: Problem) -> None:
+def check_same_problem(folder: Path, digest: str, problem: Problem) -> None:
+    """Refuse to go on with a run whose problem has changed since; raises RunError."""
     if digest != problem.digest:
         raise RunError(
             f"{folder}: was begun with another state of the problem in {problem.folder} (its declaration, "

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from evolve.engine._config import RunConfig
 from evolve.engine._tickets import ticket_seed
-from evolve.islands import Archipelago, Insertion, Migration
+from evolve.islands import Archipelago, Arm, Insertion, Migration
+from evolve.operators import Operator
 from evolve.problem import Problem
+
+SEED, REFLECT, REFLECTED = "seed", "reflect", "reflected"
+"""Arms that are no operators, and the status of a reflection."""
 
 _MIGRATION_STREAM = 2**62
 """Spawn keys from here on belong to migrations, those below to tickets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The operators that a run offers to its islands.
+
+    Attributes:
+        operators: By name.
+        arms: What the bandits choose among.
+        mix: Weight of the operators on islands whose preset names none.
+    """
+
+    operators: Mapping[str, Operator]
+    arms: tuple[Arm, ...]
+    mix: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +41,12 @@ class Verdict:
 
     ticket: int
     island: int | None
-    operator: str
+    arm: str
     status: str
     objective: float | None
     measures: tuple[float, ...] | None
     code_hash: bytes
+    cost: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +58,25 @@ class Applied:
     migrations: list[Migration] = field(default_factory=list)
     is_best: bool = False
 
+    @property
+    def kept(self) -> bool:
+        """An archive took the program."""
+        return any(answer.status > 0 for _, answer in self.insertions)
+
 
 class State:
     """Archives, bandits, known programs and counters after a number of commits.
 
-    `apply` is the only way to change it, once per commit in ticket order; equal commits give equal
+    `apply` is the only way to change it, once per commit in the run's order; equal commits give equal
     states. Owned by the engine's thread.
     """
 
-    def __init__(self, problem: Problem, config: RunConfig, operator_names: list[str]) -> None:
-        self.archipelago = Archipelago(config.islands, problem.spec.measures, operator_names)
+    def __init__(self, problem: Problem, config: RunConfig, offer: Offer) -> None:
+        self.archipelago = Archipelago(config.islands, problem.spec.measures, offer.arms, offer.mix)
         self._sign = problem.spec.objective.sign
         self._run_seed = config.seed
         self.committed = 0
-        """Tickets committed so far: the id of the last one."""
+        """Tickets committed so far."""
         self.evaluations = 0
         """Of these, programs that were really evaluated."""
         self.since_best = 0
@@ -58,7 +84,7 @@ class State:
         self.idle = 0
         """Commits since the last evaluation: duplicates and refusals only."""
         self.statuses: dict[str, int] = {}
-        self._seen: dict[bytes, int] = {}
+        self._seen: dict[bytes, tuple[int, int]] = {}
 
     @property
     def best(self) -> tuple[int, float] | None:
@@ -66,26 +92,27 @@ class State:
         best = self.archipelago.best
         return None if best is None else (best[0], self._sign * best[1])
 
-    def first_with(self, code_hash: bytes, *, up_to: int) -> int | None:
-        """Return the first program of this code that was committed up to a ticket, or None.
+    def first_with(self, code_hash: bytes, *, up_to: int | None = None) -> int | None:
+        """Return the first committed program of this code, or None.
 
-        Asking with an older `up_to` gives the answer of that time, whenever it is asked.
+        Args:
+            code_hash: Of the program; empty for none.
+            up_to: Look at this many commits only: gives the answer of that time, whenever it is asked.
         """
-        first = self._seen.get(code_hash)
-        return first if first is not None and first <= up_to else None
+        seq, program = self._seen.get(code_hash, (0, None))
+        return program if up_to is None or seq <= up_to else None
 
     def apply(self, verdict: Verdict) -> Applied:
         """Take in the next commit."""
-        assert verdict.ticket == self.committed + 1, "commits come in ticket order"
-        self.committed = verdict.ticket
+        self.committed += 1
         self.statuses[verdict.status] = self.statuses.get(verdict.status, 0) + 1
         if verdict.code_hash:
-            self._seen.setdefault(verdict.code_hash, verdict.ticket)
-        if verdict.status not in ("duplicate", "refused") or verdict.operator == "seed":
+            self._seen.setdefault(verdict.code_hash, (self.committed, verdict.ticket))
+        if verdict.status not in ("duplicate", "refused", REFLECTED) or verdict.arm == SEED:
             self.evaluations += 1
             self.since_best += 1
             self.idle = 0
-        else:
+        elif verdict.status != REFLECTED:
             self.idle += 1
         insertions = self._insert(verdict)
         is_best = any(answer.is_best for _, answer in insertions)
@@ -96,15 +123,13 @@ class State:
     def _insert(self, verdict: Verdict) -> list[tuple[int, Insertion]]:
         if verdict.objective is None or verdict.measures is None:
             if verdict.island is not None:
-                self.archipelago.record_failure(verdict.island, verdict.operator)
+                self.archipelago.record_failure(verdict.island, verdict.arm, verdict.cost)
             return []
         islands = range(len(self.archipelago.islands)) if verdict.island is None else [verdict.island]
-        operator = None if verdict.island is None else verdict.operator
+        arm = None if verdict.island is None else verdict.arm
         fitness = self._sign * verdict.objective
-        return [
-            (i, self.archipelago.insert(i, verdict.ticket, fitness, verdict.measures, operator))
-            for i in islands
-        ]
+        offer = (verdict.ticket, fitness, verdict.measures, arm, verdict.cost)
+        return [(i, self.archipelago.insert(i, *offer)) for i in islands]
 
     def _migrate(self) -> list[Migration]:
         if not self.archipelago.migrate_due(self.committed):

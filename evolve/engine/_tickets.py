@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evolve.operators import Context, Operator
+from evolve.models import TicketCalls
+from evolve.operators import Context, Idea, Operator
 from evolve.pipeline import Evaluation
+from evolve.prompts import Lesson, PromptContext
 from evolve.source import code_hash
 
 
@@ -37,11 +39,14 @@ class Ticket:
     Attributes:
         id: 1, 2, 3 ...; also the id of the program it makes.
         island: Island that it works for; None for a seed program.
-        operator: Name for the record: the operator's, or "seed".
+        operator: Name for the record: the operator's, "seed" or "reflect".
+        arm: What the bandit chose: the operator, with "@model" when it asks one.
         seed: Seed of its generator.
         saw: Last commit in the archive when the parents were selected.
-        proposer: The operator; None for a seed.
-        context: What the operator looks at; None for a seed.
+        proposer: The operator; None for a seed and for a reflection.
+        context: What the operator looks at; None for a seed and for a reflection.
+        calls: Its requests to models; None when it asks none.
+        view: What the prompt of a reflection shows.
         text: The seed program's text.
         change: What to record about a seed.
     """
@@ -49,17 +54,20 @@ class Ticket:
     id: int
     island: int | None
     operator: str
+    arm: str
     seed: int
     saw: int
     proposer: Operator | None = None
     context: Context | None = None
+    calls: TicketCalls | None = None
+    view: PromptContext | None = None
     text: str = ""
     change: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a ticket; exactly one of `evaluation`, `duplicate_of` and a refusal's text is set.
+    """What became of a ticket.
 
     Attributes:
         ticket: The turn.
@@ -67,9 +75,12 @@ class Outcome:
         code_hash: Hash of its normalised syntax tree.
         parents: Ids of the programs it was made from.
         change: What the operator did.
-        evaluation: What the pipeline found; None for a duplicate.
-        duplicate_of: An earlier ticket with the same code.
+        evaluation: What the pipeline found; None when there was nothing to evaluate.
+        shared: The evaluation is that of another ticket in flight, which proposed the same program.
         refusal: Why there is no program to evaluate.
+        model: The model that wrote it.
+        idea: What it is meant to show.
+        lessons: What a reflection brought; None for everything else.
     """
 
     ticket: Ticket
@@ -78,5 +89,8 @@ class Outcome:
     parents: tuple[int, ...]
     change: str
     evaluation: Evaluation | None = None
-    duplicate_of: int | None = None
+    shared: bool = False
     refusal: str = ""
+    model: str | None = None
+    idea: Idea | None = None
+    lessons: tuple[Lesson, ...] | None = None

@@ -7,6 +7,7 @@ to build upon and which operator to use, and lets elites migrate.
 from __future__ import annotations
 
 from evolve.islands._archipelago import Archipelago, Insertion, Migration
+from evolve.islands._arms import Arm
 from evolve.islands._bandit import Bandit, FixedMix, ThompsonBandit, UCB1Bandit, resolve_bandit
 from evolve.islands._island import Island
 from evolve.islands._preset import IslandSpec, MigrationSpec, Preset, list_presets, load_preset
@@ -15,6 +16,7 @@ from evolve.islands._selection import Boltzmann, Selection, Tournament, Uniform,
 
 __all__ = [
     "Archipelago",
+    "Arm",
     "Bandit",
     "Boltzmann",
     "FixedMix",

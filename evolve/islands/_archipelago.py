@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from evolve.archive import Elites, GridArchive, Status
+from evolve.islands._arms import Arm, arm_weights
 from evolve.islands._bandit import resolve_bandit
 from evolve.islands._island import Island
 from evolve.islands._preset import IslandSpec, Preset
@@ -66,15 +67,24 @@ class Archipelago:
     Args:
         preset: Islands and migration.
         measures: Dimensions of every island's archive.
-        operator_names: All operators that the run offers, in a fixed order.
+        arms: All operators that the run offers, in a fixed order: names, or arms with models.
+        mix: Weight of the operators on islands whose preset names none; omitted: equal weights.
 
     Raises:
         UsageError: the preset names an operator that the run does not offer.
         ProblemError: a measure's range cannot be divided into its bins.
     """
 
-    def __init__(self, preset: Preset, measures: Sequence[Measure], operator_names: Sequence[str]) -> None:
-        self._islands = tuple(_make(spec, measures, operator_names) for spec in preset.islands)
+    def __init__(
+        self,
+        preset: Preset,
+        measures: Sequence[Measure],
+        arms: Sequence[str | Arm],
+        mix: Mapping[str, float] | None = None,
+    ) -> None:
+        offered = [Arm(arm) if isinstance(arm, str) else arm for arm in arms]
+        self._arms = {arm.name: arm for arm in offered}
+        self._islands = tuple(_make(spec, measures, offered, mix or {}) for spec in preset.islands)
         self._migration = preset.migration
         self._best: tuple[int, float] | None = None
 
@@ -97,9 +107,9 @@ class Archipelago:
         home = self._island(island)
         return home.selection.select(home.archive, rng, count)
 
-    def choose_operator(self, island: int, rng: np.random.Generator) -> str:
-        """Return the name of the operator to use next on an island."""
-        return self._island(island).bandit.choose(rng)
+    def choose_arm(self, island: int, rng: np.random.Generator) -> Arm:
+        """Return the operator, with its model, to use next on an island."""
+        return self._arms[self._island(island).bandit.choose(rng)]
 
     def insert(
         self,
@@ -107,44 +117,40 @@ class Archipelago:
         program_id: int,
         fitness: float,
         measures: Sequence[float] | np.ndarray,
-        operator: str | None = None,
+        arm: str | None = None,
+        cost: float = 0.0,
     ) -> Insertion:
-        """Offer a valid program to an island's archive and reward the operator that made it.
+        """Offer a valid program to an island's archive and reward the arm that made it.
 
         Args:
             island: 0 .. number of islands - 1.
             program_id: Fits into 64 bits.
             fitness: Finite, higher is better.
             measures: One finite value per measure.
-            operator: Who made it; None (a seed) rewards nobody.
+            arm: What made it; None (a seed) rewards nobody, nor does an arm that the island lacks.
+            cost: What its making cost, in any unit that stays the same; 0 for no model.
 
         Raises:
             IndexError: no such island.
             ShapeError: the number of measures is wrong.
             NonFiniteError: the fitness or a measure is NaN or infinite.
-            ValueError: the operator is not one of the island's.
         """
         home = self._island(island)
-        if operator is not None:
-            _require_operator(home, island, operator)
         added = home.archive.add_single(program_id, fitness, measures)
         is_best = self._best is None or bool(fitness > self._best[1])
         if is_best:
             self._best = (program_id, float(fitness))
-        if operator is not None:
-            home.credit(operator, added, is_best=is_best)
+        if arm is not None:
+            home.credit(arm, added, is_best=is_best, cost=cost)
         return Insertion(*added, is_best)
 
-    def record_failure(self, island: int, operator: str) -> None:
-        """Tell that an operator's program was invalid, failed or a duplicate: reward 0.
+    def record_failure(self, island: int, arm: str, cost: float = 0.0) -> None:
+        """Tell that an arm's program was invalid, failed or a duplicate: reward 0.
 
         Raises:
             IndexError: no such island.
-            ValueError: the operator is not one of the island's.
         """
-        home = self._island(island)
-        _require_operator(home, island, operator)
-        home.bandit.update(operator, 0.0)
+        self._island(island).debit(arm, cost)
 
     def migrate_due(self, commits: int) -> bool:
         """Tell whether to migrate right after the commit that made `commits` in total."""
@@ -206,16 +212,12 @@ class Archipelago:
         return Migration(source, target, program_id, *added)
 
 
-def _make(spec: IslandSpec, measures: Sequence[Measure], operator_names: Sequence[str]) -> Island:
+def _make(
+    spec: IslandSpec, measures: Sequence[Measure], arms: Sequence[Arm], mix: Mapping[str, float]
+) -> Island:
+    names = list(dict.fromkeys(arm.operator for arm in arms))
     return Island(
         archive=GridArchive(measures),
         selection=resolve_selection(spec.selection),
-        bandit=resolve_bandit(spec.bandit, spec.weights(operator_names)),
+        bandit=resolve_bandit(spec.bandit, arm_weights(spec.weights(names, mix), arms)),
     )
-
-
-def _require_operator(island: Island, index: int, operator: str) -> None:
-    """Refuse before anything is changed."""
-    arms = island.bandit.arms
-    if operator not in arms:
-        raise ValueError(f"operator must be one of island {index}'s ({', '.join(arms)}), got {operator!r}.")

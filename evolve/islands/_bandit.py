@@ -45,6 +45,10 @@ class Bandit(Protocol):
         """Return what was learned, as plain JSON data."""
         ...
 
+    def means(self) -> dict[str, float]:
+        """Return the mean reward of every arm that has evidence, 0 to 1."""
+        ...
+
     def load(self, state: Mapping[str, Any]) -> None:
         """Take over what `state` returned.
 
@@ -84,6 +88,10 @@ class FixedMix:
     def state(self) -> dict[str, Any]:
         """Return the kind and the names of the arms."""
         return {"kind": "fixed", "arms": {arm: [] for arm in self._arms}}
+
+    def means(self) -> dict[str, float]:
+        """Return nothing: see `Bandit`."""
+        return {}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Check that the state fits; see `Bandit`."""
@@ -149,6 +157,12 @@ class ThompsonBandit:
         """Return [discounted successes, discounted failures] by arm."""
         pairs = zip(self._successes.tolist(), self._failures.tolist(), strict=True)
         return {"kind": "thompson", "arms": dict(zip(self._arms, map(list, pairs), strict=True))}
+
+    def means(self) -> dict[str, float]:
+        """See `Bandit.means`."""
+        counts = self._successes + self._failures
+        pairs = zip(self._arms, self._successes.tolist(), counts.tolist(), strict=True)
+        return {arm: earned / count for arm, earned, count in pairs if count > 0}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Take over what `state` returned; see `Bandit`."""
@@ -216,6 +230,11 @@ class UCB1Bandit:
         """Return [discounted uses, discounted sum of rewards] by arm."""
         pairs = zip(self._counts, self._rewards, strict=True)
         return {"kind": "ucb1", "arms": dict(zip(self._arms, map(list, pairs), strict=True))}
+
+    def means(self) -> dict[str, float]:
+        """See `Bandit.means`."""
+        triples = zip(self._arms, self._rewards, self._counts, strict=True)
+        return {arm: earned / count for arm, earned, count in triples if count > 0}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Take over what `state` returned; see `Bandit`."""

@@ -29,19 +29,23 @@ class Island:
     bandit: Bandit
     reward_scale: RewardScale = field(default_factory=RewardScale)
 
-    def credit(self, operator: str, added: Added, *, is_best: bool) -> None:
-        """Reward an operator for an insertion.
+    def credit(self, arm: str, added: Added, *, is_best: bool, cost: float = 0.0) -> None:
+        """Reward an arm for an insertion; an arm that the bandit lacks (of a run forked from) is let pass."""
+        reward = self.reward_scale.reward(added, is_best=is_best) * self.reward_scale.thrift(cost)
+        if arm in self.bandit.arms:
+            self.bandit.update(arm, reward)
 
-        Raises:
-            ValueError: the operator is not one of the island's.
-        """
-        self.bandit.update(operator, self.reward_scale.reward(added, is_best=is_best))
+    def debit(self, arm: str, cost: float = 0.0) -> None:
+        """Tell that an arm earned nothing for its cost."""
+        self.reward_scale.thrift(cost)
+        if arm in self.bandit.arms:
+            self.bandit.update(arm, 0.0)
 
     def contents(self) -> bytes:
         """Return the elites, their order and what was learned, such that equal bytes mean equal islands."""
         elites = self.archive.elites()
         # Fixed byte order: equal on every machine. Lengths: no two contents run together.
-        learned = [self.bandit.state(), self.reward_scale.mean_gain]
+        learned = [self.bandit.state(), self.reward_scale.mean_gain, self.reward_scale.mean_cost]
         return b"".join(
             (
                 f"{len(elites)};".encode(),

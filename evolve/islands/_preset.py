@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -107,11 +107,14 @@ class IslandSpec(Table):
                 )
         return value
 
-    def weights(self, operator_names: Sequence[str]) -> dict[str, float]:
+    def weights(
+        self, operator_names: Sequence[str], mix: Mapping[str, float] | None = None
+    ) -> dict[str, float]:
         """Return the weight of every operator in use.
 
         Args:
             operator_names: All operators that the run offers.
+            mix: Weights to use when the island names no operator; omitted: equal ones.
 
         Raises:
             UsageError: a weight is given for an operator that the run does not offer, or it offers none.
@@ -122,7 +125,7 @@ class IslandSpec(Table):
                     f"island.operators: {name!r} must be one of the run's operators "
                     f"({', '.join(operator_names)}).{suggest(name, operator_names)}"
                 )
-        weights = self.operators or dict.fromkeys(operator_names, 1.0)
+        weights = self.operators or mix or dict.fromkeys(operator_names, 1.0)
         if not weights:
             raise UsageError(
                 "an island must have at least one operator, got none. Offer operators to the run."

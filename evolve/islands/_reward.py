@@ -23,14 +23,32 @@ class RewardScale:
     the run it is; without it an operator could live on endless minute improvements. A gain in a vacant
     cell has no incumbent to be measured by, hence the fixed values.
 
-    Nothing but insertions enters: no clock and no cost, so that a replay earns the same rewards.
+    The reward is multiplied by `thrift`: what a program cost against what programs cost of late.
+
+    Nothing but what is recorded enters, and no clock, so that a replay earns the same rewards.
     """
 
-    __slots__ = ("mean_gain",)
+    __slots__ = ("mean_cost", "mean_gain")
 
     def __init__(self) -> None:
         self.mean_gain = 0.0
         """Mean of recent improvements in units of fitness; 0 before the first."""
+        self.mean_cost = 0.0
+        """Mean of recent costs other than 0; 0 before the first."""
+
+    def thrift(self, cost: float) -> float:
+        """Return mean / (mean + cost) and remember a cost: 1 for what is free, 0.5 for the usual price.
+
+        This makes the reward a gain per cost that stays within [0, 1].
+
+        Args:
+            cost: At least 0, in a unit that stays the same over the run.
+        """
+        if cost <= 0.0:
+            return 1.0
+        usual = self.mean_cost or cost
+        self.mean_cost = _MEMORY * usual + (1.0 - _MEMORY) * cost
+        return usual / (usual + cost)
 
     def reward(self, added: Added, *, is_best: bool) -> float:
         """Return the reward of one insertion and remember the gain of an improvement.

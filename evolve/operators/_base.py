@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from evolve.models import Ask
 from evolve.problem import Block
+from evolve.prompts import PromptContext, Prompts
 
 
 class NoProposal(Exception):  # noqa: N818 - an outcome, not an error
@@ -32,6 +35,23 @@ class Parent:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelSide:
+    """What an operator that asks a model gets besides.
+
+    Attributes:
+        ask: Asks a model on behalf of this ticket.
+        prompts: Renders templates to messages.
+        view: What the templates show.
+        novelty: Tells why a program is not new enough to be evaluated; an empty text when it is.
+    """
+
+    ask: Ask
+    prompts: Prompts
+    view: PromptContext
+    novelty: Callable[[str], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """All that an operator may look at. Two equal contexts give two equal proposals.
 
@@ -44,6 +64,7 @@ class Context:
         blocks: Snippets of the problem.
         rng: The ticket's own generator.
         max_chars: Longest text that the pipeline accepts.
+        model: For operators that ask a model; None for all others.
     """
 
     entry: str
@@ -53,6 +74,22 @@ class Context:
     blocks: tuple[Block, ...]
     rng: np.random.Generator
     max_chars: int = 40_000
+    model: ModelSide | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Idea:
+    """The first half of a hypothesis; whether it held is known after the evaluation.
+
+    Attributes:
+        text: One or two sentences.
+        metric: The metric that is expected to move.
+        direction: Where to.
+    """
+
+    text: str
+    metric: str
+    direction: Literal["up", "down"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +100,15 @@ class Proposal:
         text: Its source.
         parents: Ids of the programs it was made from, main parent first.
         change: One line that says what was done, for lineage and reports.
+        model: Name of the model that wrote it; None: no model had part in it.
+        idea: What it is meant to show, when the model said so.
     """
 
     text: str
     parents: tuple[int, ...]
     change: str
+    model: str | None = None
+    idea: Idea | None = None
 
 
 @runtime_checkable

@@ -10,9 +10,9 @@ from functools import lru_cache
 import numpy as np
 
 from evolve.operators._base import Context
-from evolve.operators._flow import NONE, Names
+from evolve.operators._flow import NONE
 from evolve.operators._merge import bring_all
-from evolve.operators._names import names_in
+from evolve.operators._names import Names, names_in
 from evolve.operators._numbers import (
     COARSE,
     free_numbers,
@@ -22,7 +22,7 @@ from evolve.operators._numbers import (
 )
 from evolve.operators._program import BuiltinOperator, Change, Program
 from evolve.operators._random import chance, pick, weighted
-from evolve.operators._source import Edit, Source, blocks_of
+from evolve.operators._source import Edit, Source
 from evolve.problem import Block
 
 
@@ -94,14 +94,9 @@ def remove_block(program: Program, context: Context) -> Change | None:
     statement, function = pick(context.rng, found)
     edits = program.source.remove([statement], program.entry)
     definition = program.definitions.get(function)
-    if definition is not None and _uses(program, function) == 1:
+    if definition is not None and program.loads[function] == 1:
         edits.append(program.source.delete_definition(definition))
     return Change.of(program, edits, f"removed {names[function]} from line {statement.lineno}")
-
-
-def _uses(program: Program, name: str) -> int:
-    nodes = ast.walk(program.source.tree)
-    return sum(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load) for n in nodes)
 
 
 @lru_cache(maxsize=64)
@@ -177,7 +172,7 @@ def _spots_by_kind(program: Program, context: Context, snippet: Snippet) -> list
 
 
 def _statements(program: Program) -> list[ast.stmt]:
-    return [statement for block in blocks_of(program.source, program.entry) for statement in block]
+    return [statement for block in program.blocks(program.entry) for statement in block]
 
 
 def _replacing(program: Program, snippet: Snippet) -> Iterator[Spot]:

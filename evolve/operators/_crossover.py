@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 
 from evolve.operators._base import Context
-from evolve.operators._flow import NONE, Flow, Names
+from evolve.operators._flow import NONE, Flow
 from evolve.operators._merge import bring_needed
-from evolve.operators._names import names_in
+from evolve.operators._names import Names, names_in
 from evolve.operators._program import BuiltinOperator, Change, Program
 from evolve.operators._random import pick, weighted
-from evolve.operators._source import Edit, blocks_of, is_text
+from evolve.operators._source import Edit, is_text
 
 
 def crossover_operator() -> BuiltinOperator:
@@ -20,7 +20,7 @@ def crossover_operator() -> BuiltinOperator:
 
 def mutate(program: Program, context: Context) -> Change | None:
     """Draw a way to combine the two parents."""
-    other = program.mate(context)
+    other = Program.of(context.parents[1], context)
     if other.parts.keys() == program.parts.keys():
         return None
     return weighted(context.rng, _WAYS)(program, other, context)
@@ -30,7 +30,13 @@ def take_function(program: Program, other: Program, context: Context) -> Change 
     """Replace a function by the other parent's version of it."""
     mine = {f.name: f for f in program.source.tree.body if isinstance(f, ast.FunctionDef)}
     theirs = {f.name: f for f in other.source.tree.body if isinstance(f, ast.FunctionDef)}
-    names = [name for name in mine if name in theirs and _differ(program, mine[name], other, theirs[name])]
+    names = [
+        name
+        for name in mine
+        if name in theirs
+        and program.source.may_edit(mine[name])
+        and _differ(program, mine[name], other, theirs[name])
+    ]
     if not names:
         return None
     name = pick(context.rng, names)
@@ -39,7 +45,7 @@ def take_function(program: Program, other: Program, context: Context) -> Change 
         program.source.replace_lines(mine[name], mine[name], other.source.lines(new, new)),
         *bring_needed(program, other.source, _sorted_reads([new])),
     ]
-    return Change(program.source.apply(edits), f"took {name} from program {other.id}", other)
+    return Change(program.source.apply(edits), f"took {name} from program {context.parents[1].id}", other)
 
 
 def _differ(program: Program, mine: ast.stmt, other: Program, theirs: ast.stmt) -> bool:
@@ -58,9 +64,8 @@ def one_point(program: Program, other: Program, context: Context) -> Change | No
     end = program.source.after_lines(program.entry)
     following = theirs[theirs.index(tail) :]
     edits = [Edit(start, end, code), *bring_needed(program, other.source, _sorted_reads(following))]
-    summary = (
-        f"{context.entry}: from line {head.lineno} on as in program {other.id} from its line {tail.lineno} on"
-    )
+    name = f"program {context.parents[1].id}"
+    summary = f"{context.entry}: from line {head.lineno} on as in {name} from its line {tail.lineno} on"
     return Change(program.source.apply(edits), summary, other)
 
 
@@ -69,22 +74,23 @@ def _cuts(
 ) -> list[tuple[ast.stmt, ast.stmt]]:
     """List the pairs (first statement to drop, first to take) after which every name needed is bound."""
     local = _local(other)
+    heads = [head for head in mine[1:] if program.source.may_edit(head)]
     found = []
     for tail in theirs[1:]:
         needed = other.flow.live_before[tail] & local
-        found += [(head, tail) for head in mine[1:] if needed <= program.flow.bound[head]]
+        found += [(head, tail) for head in heads if needed <= program.flow.bound[head]]
     return found
 
 
 def graft(program: Program, other: Program, context: Context) -> Change | None:
     """Insert one statement of the other's entry where its result is used."""
     found: list[tuple[ast.stmt, ast.stmt]] = []
-    spots = [s for block in blocks_of(program.source, program.entry) for s in block]
+    spots = [s for block in program.blocks(program.entry) for s in block]
     known = {program.source.segment(spot) for spot in spots}
     local = _local(other)
     for statement in _top_level(other):
         if not isinstance(statement, ast.Return) and other.source.segment(statement) not in known:
-            reads, writes = names_in([statement])
+            reads, writes = other.source.names_of(statement)
             found += [
                 (statement, spot) for spot in spots if _joins(program.flow, spot, reads & local, writes)
             ]
@@ -97,11 +103,12 @@ def graft(program: Program, other: Program, context: Context) -> Change | None:
         program.source.insert_before(spot, "".join(line.removeprefix(indent) for line in lines)),
         *bring_needed(program, other.source, _sorted_reads([statement])),
     ]
-    summary = f"{context.entry}: line {statement.lineno} of program {other.id} before line {spot.lineno}"
+    name = f"program {context.parents[1].id}"
+    summary = f"{context.entry}: line {statement.lineno} of {name} before line {spot.lineno}"
     return Change(program.source.apply(edits), summary, other)
 
 
-def _joins(flow: Flow, spot: ast.stmt, reads: set[str], writes: set[str]) -> bool:
+def _joins(flow: Flow, spot: ast.stmt, reads: Names, writes: Names) -> bool:
     bound, live = flow.bound.get(spot, NONE), flow.live_before.get(spot, NONE)
     return not live.isdisjoint(writes) and reads - writes <= bound
 

@@ -18,7 +18,7 @@ from evolve.operators._siblings import (
     OTHER_COMPARISONS,
     SIBLINGS,
 )
-from evolve.operators._sites import ATOM, PRODUCT, UNARY, Site, copy_text, put, sites
+from evolve.operators._sites import ATOM, PRODUCT, UNARY, Site, copy_text, put
 from evolve.operators._source import Edit
 
 Variation = Callable[[Program, Context, list[Site]], Edit | None]
@@ -34,7 +34,7 @@ def expression_operator() -> BuiltinOperator:
 def mutate(program: Program, context: Context) -> Change | None:
     """Draw a function and a kind of change, then a place for it."""
     function = program.pick_function(context.rng, entry_share=0.35)
-    places = sites(function)
+    places = program.sites(function)
     edit = weighted(context.rng, _VARIATIONS)(program, context, places) if places else None
     if edit is None:
         return None

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from functools import cached_property
 
 from evolve.operators._names import (
     BUILTINS,
     DEFINITIONS,
+    Names,
     binds_names_only,
     captured_names,
     names_in,
     parameters,
 )
-
-Names = frozenset[str]
 
 NONE: Names = frozenset()
 
@@ -37,17 +37,28 @@ class Flow:
     def __init__(self, body: list[ast.stmt], arguments: Iterable[str] = ()) -> None:
         """Analyse `body`, in which `arguments` are bound from the start."""
         self.bound: dict[ast.stmt, Names] = {}
-        self.live_before: dict[ast.stmt, Names] = {}
-        self.live_after: dict[ast.stmt, Names] = {}
         self.loose: set[str] = set()
+        self._body = body
         self._names: dict[ast.AST, tuple[Names, Names]] = {}
         self._later: set[str] = set()
         self._loops: list[tuple[Names, Names]] = []
-        self.written: Names = frozenset(names_in(body)[1])
-        self._captured = captured_names(body)
+        self._before: dict[ast.stmt, Names] = {}
+        self._after: dict[ast.stmt, Names] = {}
         self._forward(body, frozenset(arguments))
-        self._backward(body, self._captured)
-        self.loose |= self._later - self.written.union(arguments)
+        if self._later:
+            self.loose |= self._later - self.written.union(arguments)
+
+    @property
+    def live_before(self) -> dict[ast.stmt, Names]:
+        """The names that a statement or what follows it needs."""
+        self._look_back()
+        return self._before
+
+    @property
+    def live_after(self) -> dict[ast.stmt, Names]:
+        """The names that what follows a statement needs."""
+        self._look_back()
+        return self._after
 
     @classmethod
     def of(cls, function: ast.FunctionDef) -> Flow:
@@ -135,11 +146,25 @@ class Flow:
     def _check(self, node: ast.AST, bound: Names) -> None:
         self.loose |= self.reads(node) - bound
 
+    @cached_property
+    def written(self) -> Names:
+        """The names that the body binds somewhere."""
+        return frozenset(names_in(self._body)[1])
+
+    def _look_back(self) -> None:
+        # Most flows are looked at for their loose names only.
+        if self._body and not self._before:
+            self._backward(self._body, self._captured)
+
+    @cached_property
+    def _captured(self) -> Names:
+        return captured_names(self._body)
+
     def _backward(self, body: list[ast.stmt], live: Names) -> Names:
         for statement in reversed(body):
-            self.live_after[statement] = live
+            self._after[statement] = live
             live = self._live_before(statement, live)
-            self.live_before[statement] = live
+            self._before[statement] = live
         return live
 
     def _live_before(self, statement: ast.stmt, live: Names) -> Names:

@@ -53,7 +53,7 @@ def jitter(program: Program, context: Context, scale: Scale) -> Change | None:
     """Draw new values for one to four numbers."""
     rng = context.rng
     places = _places_in_entry(program) if chance(rng, 0.5) else _places_outside(program, rng)
-    places = places or _places_in_entry(program) or [*literals([*program.active])]
+    places = places or _places_in_entry(program) or _editable(program, [*literals([*program.active])])
     if scale.floats_first:
         places = [place for place in places if isinstance(place.value, float)] or places
     if not places:
@@ -68,15 +68,21 @@ def jitter(program: Program, context: Context, scale: Scale) -> Change | None:
 
 def _places_in_entry(program: Program) -> list[Place]:
     # What the entry says is what composes the program; there a call can give a default of its own.
-    return [*literals([program.entry]), *entry_defaults(program)]
+    places: list[Place] = [*literals([program.entry]), *entry_defaults(program)]
+    return _editable(program, places)
+
+
+def _editable(program: Program, places: list[Place]) -> list[Place]:
+    return [place for place in places if program.source.may_edit(place.node)]
 
 
 def _places_outside(program: Program, rng: np.random.Generator) -> list[Place]:
     """List the numbers of one other definition, drawn by length; those of constants go together."""
-    plain: list[ast.stmt] = [node for node in program.active if isinstance(node, ast.Assign | ast.AnnAssign)]
+    nodes = [node for node in program.active if program.source.touches(node)]
+    plain: list[ast.stmt] = [node for node in nodes if isinstance(node, ast.Assign | ast.AnnAssign)]
     groups: list[tuple[float, list[ast.stmt]]] = [(_length(plain), plain)]
-    groups += [(_length([node]), [node]) for node in program.active if node not in plain]
-    return [*literals(weighted(rng, groups))]
+    groups += [(_length([node]), [node]) for node in nodes if node not in plain]
+    return _editable(program, [*literals(weighted(rng, groups))])
 
 
 def _length(nodes: Sequence[ast.stmt]) -> float:

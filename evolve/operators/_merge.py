@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from evolve.operators._names import bound_name, names_in
+from evolve.operators._flow import NONE
+from evolve.operators._names import bound_name
 from evolve.operators._program import Program
 from evolve.operators._source import Edit, Source, is_text
 
@@ -32,11 +33,11 @@ def bring_needed(program: Program, donor: Source, names: Iterable[str]) -> list[
     wanted: list[ast.stmt] = []
     # Definitions mostly use what stands above them, so few passes from below find everything.
     while True:
-        more = [n for n in donor.tree.body if n not in wanted and not needed.isdisjoint(_bound(n))]
+        more = [n for n in donor.tree.body if n not in wanted and not needed.isdisjoint(donor.names_of(n)[1])]
         if not more:
             return _bring(program, donor, [n for n in donor.tree.body if n in wanted])
         wanted += more
-        needed |= names_in(more)[0] - program.top
+        needed |= NONE.union(*(donor.names_of(n)[0] for n in more)) - program.top
 
 
 def _bring(program: Program, donor: Source, wanted: list[ast.stmt]) -> list[Edit]:
@@ -45,7 +46,7 @@ def _bring(program: Program, donor: Source, wanted: list[ast.stmt]) -> list[Edit
     for node in wanted:
         if isinstance(node, ast.Import | ast.ImportFrom):
             imports += _missing_import(program, node)
-        elif not _bound(node) <= program.top:
+        elif not donor.names_of(node)[1] <= program.top:
             definitions.append(donor.lines(node, node, comments=True))
     edits = [_add_imports(program, imports)] if imports else []
     if definitions:
@@ -80,6 +81,9 @@ def _add_imports(program: Program, lines: list[str]) -> Edit:
     source = program.source
     head = _leading_imports(source.tree)
     text = "".join(line + "\n" for line in dict.fromkeys(lines))
+    home = source.home()
+    if home is not None:
+        return Edit(home, home, text)
     if head:
         end = source.after_lines(head[-1])
         return Edit(end, end, text)
@@ -99,17 +103,15 @@ def _leading_imports(tree: ast.Module) -> list[ast.stmt]:
 def _add_definitions(program: Program, texts: list[str]) -> Edit:
     """Put definitions above the entry, apart from it by the usual blank lines."""
     edit = program.source.insert_before(program.entry, "", comments=True)
+    home = program.source.home()
+    start = edit.start if home is None else home
     parts = []
     for text, following in zip(texts, [*texts[1:], "def"], strict=True):
         # Constants stand together; what takes several lines stands apart.
         apart = "\n" in text.rstrip() or "\n" in following.rstrip() or following == "def"
         parts.append(text.rstrip() + ("\n\n\n" if apart else "\n"))
-    return Edit(edit.start, edit.end, "".join(parts))
+    return Edit(start, start, "".join(parts))
 
 
 def _is_import(node: ast.stmt) -> bool:
     return isinstance(node, ast.Import | ast.ImportFrom)
-
-
-def _bound(node: ast.stmt) -> set[str]:
-    return names_in([node])[1]

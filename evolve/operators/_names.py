@@ -6,20 +6,42 @@ import ast
 import builtins
 from collections.abc import Iterable
 
+Names = frozenset[str]
+
 BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
 
 _FIELDS: dict[type, tuple[str, ...]] = {}
-_SCOPES = (
-    ast.FunctionDef,
-    ast.AsyncFunctionDef,
-    ast.ClassDef,
-    ast.Lambda,
-    ast.ListComp,
-    ast.SetComp,
-    ast.DictComp,
-    ast.GeneratorExp,
+_SCOPES = frozenset(
+    {
+        ast.FunctionDef,
+        ast.AsyncFunctionDef,
+        ast.ClassDef,
+        ast.Lambda,
+        ast.ListComp,
+        ast.SetComp,
+        ast.DictComp,
+        ast.GeneratorExp,
+    }
 )
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+# Nodes that bind or read a name by a plain text; all others do so by an `ast.Name` below them.
+_NOTED = frozenset(
+    {
+        ast.AugAssign,
+        ast.Import,
+        ast.ImportFrom,
+        ast.ExceptHandler,
+        ast.MatchAs,
+        ast.MatchStar,
+        ast.Global,
+        ast.Nonlocal,
+    }
+)
+# Fields without a node that matters here.
+_SKIPPED = frozenset(
+    {"ctx", "op", "ops", "type_params", "id", "attr", "asname", "module", "level", "kind"}
+    | {"type_comment", "conversion", "simple", "is_async", "type_ignores"}
+)
 
 
 def children(node: ast.AST) -> list[ast.AST]:
@@ -27,13 +49,13 @@ def children(node: ast.AST) -> list[ast.AST]:
     kind = type(node)
     names = _FIELDS.get(kind)
     if names is None:
-        skipped = {"ctx", "op", "ops", "type_params"}
-        names = _FIELDS.setdefault(kind, tuple(name for name in kind._fields if name not in skipped))
+        names = _FIELDS.setdefault(kind, tuple(name for name in kind._fields if name not in _SKIPPED))
     found: list[ast.AST] = []
     for name in names:
         value = getattr(node, name, None)
         if type(value) is list:
-            found += [item for item in value if isinstance(item, ast.AST)]
+            if value:
+                found += [item for item in value if isinstance(item, ast.AST)]
         elif isinstance(value, ast.AST):
             found.append(value)
     return found
@@ -51,12 +73,13 @@ def names_in(nodes: Iterable[ast.AST]) -> tuple[set[str], set[str]]:
             (writes if type(node.ctx) is ast.Store else reads).add(node.id)  # type: ignore[attr-defined]
         elif kind is ast.Constant:
             continue
-        elif isinstance(node, _SCOPES):
+        elif kind in _SCOPES:
             reads |= _free(node)
             if isinstance(node, DEFINITIONS):
                 writes.add(node.name)
         else:
-            _note_names(node, reads, writes)
+            if kind in _NOTED:
+                _note_names(node, reads, writes)
             stack += children(node)
     return reads, writes
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from evolve.operators._base import Context, NoProposal, Parent, Proposal
-from evolve.operators._flow import NONE, Flow, Names, loose_names, top_names
-from evolve.operators._names import names_in
+from evolve.operators._flow import NONE, Flow, loose_names, top_names
+from evolve.operators._markers import outside_unchanged
+from evolve.operators._names import Names, names_in
 from evolve.operators._random import chance, weighted
-from evolve.operators._source import Edit, Source, functions
+from evolve.operators._sites import Site, sites
+from evolve.operators._source import Edit, Source, blocks_of, functions
 from evolve.source import accepts, check_compiles, find_function, may_return, parse, tree_hash
 
 TRIES = 16
@@ -21,35 +24,35 @@ TRIES = 16
 
 
 class Program:
-    """A parsed parent with its entry; everything else is worked out when asked for."""
+    """A parsed program with its entry; everything else is worked out when first asked for.
 
-    def __init__(self, parent: Parent, context: Context) -> None:
-        """Parse the parent's text.
+    A function of the text alone, and shared by all proposals that change this text: nobody may alter
+    a node of the tree, or a list or dictionary that an attribute holds.
+    """
+
+    def __init__(self, source: Source, entry: ast.FunctionDef) -> None:
+        """Take over a parsed text and its entry."""
+        self.source = source
+        self.entry = entry
+        self._flows: dict[ast.FunctionDef, Flow] = {}
+        self._blocks: dict[ast.FunctionDef, list[list[ast.stmt]]] = {}
+        self._sites: dict[ast.FunctionDef, list[Site]] = {}
+        self._hashes: dict[tuple[ast.stmt, ...], bytes] = {}
+
+    @classmethod
+    def of(cls, parent: Parent, context: Context) -> Program:
+        """Return what is known about a parent's text.
 
         Raises:
             NoProposal: the text does not parse or does not define the entry.
         """
-        self.id = parent.id
-        self.arguments = context.arguments
         try:
-            self.source = Source(parent.text)
+            found = _program(parent.text, context.entry)
         except SyntaxError as error:
             raise NoProposal(f"program {parent.id} does not parse: {error.msg}") from None
-        entry = find_function(self.source.tree, context.entry)
-        if entry is None:
+        if found is None:
             raise NoProposal(f"program {parent.id} does not define {context.entry!r} at top level")
-        self.entry = entry
-        self._flows: dict[ast.FunctionDef, Flow] = {}
-        self._mate: Program | None = None
-
-    def mate(self, context: Context) -> Program:
-        """Return the second parent, parsed once however many changes are tried.
-
-        Raises:
-            NoProposal: its text does not parse or does not define the entry.
-        """
-        self._mate = self._mate or Program(context.parents[1], context)
-        return self._mate
+        return found
 
     @cached_property
     def functions(self) -> list[ast.FunctionDef]:
@@ -88,6 +91,35 @@ class Program:
             found = self._flows[function] = Flow.of(function)
         return found
 
+    def blocks(self, function: ast.FunctionDef) -> list[list[ast.stmt]]:
+        """Return `blocks_of` a function."""
+        found = self._blocks.get(function)
+        if found is None:
+            found = self._blocks[function] = blocks_of(self.source, function)
+        return found
+
+    def sites(self, function: ast.FunctionDef) -> list[Site]:
+        """Return those `sites` of a function that may change."""
+        found = self._sites.get(function)
+        if found is None:
+            every = sites(function)
+            found = self._sites[function] = [site for site in every if self.source.may_edit(site.node)]
+        return found
+
+    @cached_property
+    def loads(self) -> Counter[str]:
+        """How often each name is read."""
+        nodes = ast.walk(self.source.tree)
+        return Counter(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+
+    def hash_of(self, nodes: list[ast.stmt]) -> bytes:
+        """Return the `tree_hash` of some of the top-level statements."""
+        key = tuple(nodes)
+        found = self._hashes.get(key)
+        if found is None:
+            found = self._hashes[key] = tree_hash(ast.Module([*nodes], []))
+        return found
+
     def is_removable(self, statement: ast.stmt, function: ast.FunctionDef) -> bool:
         """Tell whether the names that a statement binds are bound before or not needed afterwards."""
         flow = self.flow_of(function)
@@ -104,20 +136,33 @@ class Program:
             node = self.definitions.get(name)
             if node is not None and node is not self.entry:
                 found.append(node)
-                more = names_in([node])[0] - needed
+                more = self.source.names_of(node)[0] - needed
                 needed |= more
                 queue += sorted(more)
         return sorted(found, key=lambda node: node.lineno)
+
+    @cached_property
+    def _others(self) -> list[ast.FunctionDef]:
+        return [f for f in functions(ast.Module(self.active, [])) if self.source.touches(f)]
 
     def pick_function(self, rng: np.random.Generator, entry_share: float = 0.5) -> ast.FunctionDef:
         """Draw a function: the entry with probability `entry_share`, other active ones by their length.
 
         The entry is where blocks are composed; in a long program it would else hardly be drawn.
         """
-        others = list(functions(ast.Module(self.active, [])))
-        if not others or chance(rng, entry_share):
+        others = self._others
+        if not others or (chance(rng, entry_share) and self.source.touches(self.entry)):
             return self.entry
         return weighted(rng, [((f.end_lineno or 0) - f.lineno + 1.0, f) for f in others])
+
+
+# Parents repeat, and to analyse one costs more than to change it. What is kept of a program of 150 lines
+# takes about half a megabyte.
+@lru_cache(maxsize=128)
+def _program(text: str, entry: str) -> Program | None:
+    source = Source(text)
+    found = find_function(source.tree, entry)
+    return None if found is None else Program(source, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,18 +204,22 @@ class BuiltinOperator:
         """
         if len(context.parents) < self.parents_wanted:
             raise NoProposal(f"{self.name}: needs {self.parents_wanted} parents, got {len(context.parents)}")
-        program = Program(context.parents[0], context)
+        program = Program.of(context.parents[0], context)
         for _ in range(TRIES):
             change = self.mutate(program, context)
             if change is not None and is_sound(change, program, context):
-                ids = (program.id,) if change.other is None else (program.id, change.other.id)
+                ids = tuple(parent.id for parent in context.parents[: 1 if change.other is None else 2])
                 return Proposal(text=change.text, parents=ids, change=change.summary)
-        raise NoProposal(f"{self.name}: found no sound change to program {program.id} in {TRIES} tries")
+        raise NoProposal(
+            f"{self.name}: found no sound change to program {context.parents[0].id} in {TRIES} tries"
+        )
 
 
 def is_sound(change: Change, program: Program, context: Context) -> bool:
     """Tell whether a change gives a new program that keeps the entry and binds its names."""
     if len(change.text) > context.max_chars or change.text == program.source.text:
+        return False
+    if outside_unchanged(program.source.text, change.text):
         return False
     try:
         tree = parse(change.text)
@@ -196,7 +245,7 @@ def _differs(parts: dict[str, ast.stmt], parent: Program) -> bool:
     """Tell whether a program says something else than a parent, comments and layout aside."""
     new = [node for text, node in parts.items() if text not in parent.parts]
     gone = [node for text, node in parent.parts.items() if text not in parts]
-    return tree_hash(ast.Module(new, [])) != tree_hash(ast.Module(gone, []))
+    return tree_hash(ast.Module(new, [])) != parent.hash_of(gone)
 
 
 def _binds_names(tree: ast.Module, changed: ast.Module, program: Program) -> bool:

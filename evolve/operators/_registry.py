@@ -11,6 +11,7 @@ from evolve.operators._blocks import block_operators
 from evolve.operators._crossover import crossover_operator
 from evolve.operators._expression import expression_operator
 from evolve.operators._jitter import jitter_operators
+from evolve.operators._model_operators import model_operators
 from evolve.operators._simplify import simplify_operator
 from evolve.operators._statement import statement_operator
 
@@ -31,7 +32,7 @@ def builtin_operators() -> dict[str, Operator]:
 
 
 def resolve_operator(name: str) -> Operator:
-    """Return the operator of this name: a built-in one, else one that a package registers.
+    """Return the operator of this name: one of evolve's own, else one that a package registers.
 
     A package registers an operator as an entry point of the group `evolve.operators`, which
     names the operator itself or a callable without parameters that makes it.
@@ -39,12 +40,12 @@ def resolve_operator(name: str) -> Operator:
     Raises:
         UsageError: no such operator, or what is registered cannot be loaded or is none.
     """
-    builtin = builtin_operators()
-    if name in builtin:
-        return builtin[name]
+    own: dict[str, Operator] = {**builtin_operators(), **model_operators()}
+    if name in own:
+        return own[name]
     registered = {point.name: point for point in entry_points(group=GROUP)}
     if name not in registered:
-        names = sorted([*builtin, *registered])
+        names = sorted([*own, *registered])
         raise UsageError(
             f"operator {name!r}: no operator has this name.{suggest(name, names)} "
             f"Operators: {', '.join(names)}. A package can add one as an entry point of the group {GROUP!r}."

@@ -7,12 +7,12 @@ from collections import Counter
 
 from evolve.operators._base import Context
 from evolve.operators._flow import NONE, Flow
-from evolve.operators._names import binds_names_only, bound_name, names_in
+from evolve.operators._names import binds_names_only, bound_name
 from evolve.operators._numbers import number_of
 from evolve.operators._program import BuiltinOperator, Change, Program
 from evolve.operators._random import pick, weighted
-from evolve.operators._sites import copy_text, put, sites
-from evolve.operators._source import Edit, blocks_of, rigid
+from evolve.operators._sites import copy_text, put
+from evolve.operators._source import Edit, rigid
 
 
 def simplify_operator() -> BuiltinOperator:
@@ -43,20 +43,20 @@ def unused_definitions(program: Program) -> list[Edit]:
     """Find functions, classes and constants of the top level that nothing else reads."""
     used: Counter[str] = Counter()
     for node in program.source.tree.body:
-        used.update(names_in([node])[0] - {getattr(node, "name", "")})
+        used.update(program.source.names_of(node)[0] - {getattr(node, "name", "")})
     return [
         program.source.delete_definition(node)
         for name, node in program.definitions.items()
-        if not used[name] and node is not program.entry and program.source.owns_lines(node)
+        if not used[name] and node is not program.entry and _is_own(program, node)
     ]
 
 
 def unused_imports(program: Program) -> list[Edit]:
     """Find imports of the top level that nothing reads."""
-    reads = names_in(program.source.tree.body)[0]
+    reads = NONE.union(*(program.source.names_of(node)[0] for node in program.source.tree.body))
     edits = []
     for node in program.source.tree.body:
-        if not isinstance(node, ast.Import | ast.ImportFrom) or not program.source.owns_lines(node):
+        if not isinstance(node, ast.Import | ast.ImportFrom) or not _is_own(program, node):
             continue
         if isinstance(node, ast.ImportFrom) and node.module == "__future__":
             continue
@@ -66,6 +66,10 @@ def unused_imports(program: Program) -> list[Edit]:
         elif len(kept) < len(node.names):
             edits.append(program.source.replace(node, _import_of(node, kept)))
     return edits
+
+
+def _is_own(program: Program, node: ast.stmt) -> bool:
+    return program.source.owns_lines(node) and program.source.may_edit(node)
 
 
 def _import_of(node: ast.Import | ast.ImportFrom, names: list[ast.alias]) -> str:
@@ -80,7 +84,7 @@ def dead_assignments(program: Program) -> list[Edit]:
     for function in program.functions:
         flow = program.flow_of(function)
         dead = []
-        for block in blocks_of(program.source, function):
+        for block in program.blocks(function):
             for statement in block:
                 live = flow.live_after.get(statement, NONE)
                 if binds_names_only(statement) and live.isdisjoint(flow.writes(statement)):
@@ -93,7 +97,7 @@ def neutral_operations(program: Program) -> list[Edit]:
     """Find `1 * x`, `x + 0` and their like."""
     edits = []
     for function in program.functions:
-        for site in sites(function):
+        for site in program.sites(function):
             rest = _neutral_rest(site.node)
             if rest is not None:
                 edits.append(put(program.source, site, *copy_text(program.source, rest)))
@@ -120,7 +124,7 @@ def unroll(program: Program, context: Context) -> Change | None:
     found: list[tuple[ast.FunctionDef, ast.For | ast.If]] = []
     for function in program.functions:
         flow = program.flow_of(function)
-        for block in blocks_of(program.source, function):
+        for block in program.blocks(function):
             found += [
                 (function, s) for s in block if isinstance(s, ast.For | ast.If) and _is_unrollable(flow, s)
             ]
@@ -149,7 +153,7 @@ def _is_unrollable(flow: Flow, statement: ast.For | ast.If) -> bool:
 
 def drop(program: Program, context: Context) -> Change | None:
     """Delete a statement of the entry; the checks see to it that names stay bound."""
-    statements = [s for block in blocks_of(program.source, program.entry) for s in block]
+    statements = [s for block in program.blocks(program.entry) for s in block]
     last = program.entry.body[-1]
     statements = [s for s in statements if s is not last and program.is_removable(s, program.entry)]
     if not statements:

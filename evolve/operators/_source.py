@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from evolve.operators._markers import has_markers, is_marker, marked_spans
+from evolve.operators._names import Names, names_in
 from evolve.source import parse
 
 
@@ -36,9 +38,44 @@ class Source:
         self.tree = parse(self.text)
         self._lines = self.text.encode().split(b"\n")
         self._data = self.text.encode()
+        self._names: dict[ast.stmt, tuple[Names, Names]] = {}
+        self._spans = marked_spans(self.text) if has_markers(self.text) else None
         self._starts = [0]
         for line in self._lines:
             self._starts.append(self._starts[-1] + len(line) + 1)
+
+    def names_of(self, statement: ast.stmt) -> tuple[Names, Names]:
+        """Return the names that a top-level statement reads and those that it binds."""
+        found = self._names.get(statement)
+        if found is None:
+            reads, writes = names_in([statement])
+            found = self._names[statement] = frozenset(reads), frozenset(writes)
+        return found
+
+    def may_edit(self, node: ast.expr | ast.stmt) -> bool:
+        """Tell whether all of the node's lines may change: those in a block, where markers say so."""
+        return self._spans is None or any(
+            first <= node.lineno and (node.end_lineno or 0) <= last for first, last in self._spans
+        )
+
+    def touches(self, node: ast.stmt) -> bool:
+        """Tell whether some of the node's lines may change."""
+        return self._spans is None or any(
+            first <= (node.end_lineno or 0) and node.lineno <= last for first, last in self._spans
+        )
+
+    def home(self) -> int | None:
+        """Return where new definitions go in a program with markers; None: there are no markers, or no place.
+
+        That is the beginning of the first block at the top level.
+        """
+        for first, _ in self._spans or ():
+            marker = self._lines[first - 2]
+            if marker.startswith(b"#") and not any(
+                node.lineno < first <= (node.end_lineno or 0) for node in self.tree.body
+            ):
+                return self._starts[first - 1]
+        return None
 
     def span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
         """Return where the node starts and ends, without its decorators and outer parentheses."""
@@ -190,7 +227,8 @@ class Source:
         return self._starts[number]
 
     def _is_comment(self, number: int, statement: ast.stmt) -> bool:
-        return self._lines[number].startswith(self.indent(statement).encode() + b"#")
+        line = self._lines[number]
+        return line.startswith(self.indent(statement).encode() + b"#") and not is_marker(line.decode())
 
     def _end_of(self, statement: ast.stmt) -> int:
         assert statement.end_lineno is not None
@@ -225,7 +263,7 @@ def inner_bodies(statement: ast.stmt) -> list[list[ast.stmt]]:
 
 
 def blocks_of(source: Source, function: ast.FunctionDef) -> list[list[ast.stmt]]:
-    """Return the function's statement lists, outer before inner, as far as they own their lines.
+    """Return the function's statement lists, outer before inner: what owns its lines and may change.
 
     Docstrings and `elif` branches are left out: they are no statements to move about.
     """
@@ -234,7 +272,11 @@ def blocks_of(source: Source, function: ast.FunctionDef) -> list[list[ast.stmt]]
     for body in queue:
         for statement in body:
             queue += inner_bodies(statement)
-        block = [s for s in body if not is_text(s) and source.owns_lines(s) and not source.is_elif(s)]
+        block = [
+            s
+            for s in body
+            if not is_text(s) and source.owns_lines(s) and not source.is_elif(s) and source.may_edit(s)
+        ]
         if block:
             found.append(block)
     return found

@@ -10,8 +10,7 @@ from itertools import pairwise
 from evolve.operators._base import Context
 from evolve.operators._program import BuiltinOperator, Change, Program
 from evolve.operators._random import chance, pick, weighted
-from evolve.operators._sites import sites
-from evolve.operators._source import blocks_of, rigid
+from evolve.operators._source import rigid
 
 Blocks = list[list[ast.stmt]]
 Variation = Callable[[Program, Context, ast.FunctionDef, Blocks], Change | None]
@@ -38,7 +37,7 @@ def statement_operator() -> BuiltinOperator:
 def mutate(program: Program, context: Context) -> Change | None:
     """Draw a function and a kind of change, then statements for it."""
     function = program.pick_function(context.rng)
-    blocks = blocks_of(program.source, function)
+    blocks = [*program.blocks(function)]
     if blocks and isinstance(blocks[0][-1], ast.Return):
         blocks[0] = blocks[0][:-1]  # the function's last word stays
     blocks = [block for block in blocks if block]
@@ -112,7 +111,7 @@ def loop(program: Program, context: Context, function: ast.FunctionDef, blocks: 
 def guard(program: Program, context: Context, function: ast.FunctionDef, blocks: Blocks) -> Change | None:
     """Do a statement only under a condition that the function states elsewhere."""
     flow = program.flow_of(function)
-    tests = [site.node for site in sites(function) if isinstance(site.node, ast.Compare)]
+    tests = [site.node for site in program.sites(function) if isinstance(site.node, ast.Compare)]
     runs = [run for run in _runs(blocks) if len(run) == 1 and program.is_removable(run[0], function)]
     if not tests or not runs:
         return None

@@ -1,7 +1,8 @@
 """The store: one SQLite file a run, written by the engine alone, read by anyone."""
 
-from evolve.store._reader import Commit, Reader
-from evolve.store._schema import SCHEMA_VERSION
+from evolve.store._copy import copy_calls, copy_commits
+from evolve.store._reader import ArmUse, Commit, Reader
+from evolve.store._schema import SCHEMA_VERSION, HypothesisRow, ModelReply, ModelRequest
 from evolve.store._writer import Batch, Row, Writer
 
-__all__ = ["SCHEMA_VERSION", "Batch", "Commit", "Reader", "Row", "Writer"]
+__all__ = ["SCHEMA_VERSION", "ArmUse", "Batch", "Commit", "HypothesisRow", "ModelReply", "ModelRequest", "Reader", "Row", "Writer", "copy_calls", "copy_commits"]

@@ -7,8 +7,9 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, case, func
+from sqlalchemy import ColumnElement, case, func, true
 from sqlmodel import Session, col, select
 
 from evolve.errors import EvolveError, RunError, StoreError, UsageError
@@ -23,6 +24,28 @@ class Commit:
     program: schema.Program
     evaluation: schema.EvaluationRow
     parents: tuple[int, ...]
+
+
+class ArmUse(NamedTuple):
+    """What came of an arm.
+
+    Attributes:
+        arm: Its name.
+        proposals: Tickets that it got.
+        valid: Valid programs.
+        kept: Programs that an archive took.
+        calls: Calls to models.
+        tokens: Tokens of these.
+        usd: Their price in US dollars.
+    """
+
+    arm: str
+    proposals: int
+    valid: int
+    kept: int
+    calls: int
+    tokens: int
+    usd: float
 
 
 class Reader:
@@ -64,17 +87,18 @@ class Reader:
             return session.exec(select(schema.Run)).one()
 
     def commits(self, after: int = 0, page: int = 500) -> Iterator[Commit]:
-        """Yield the committed programs in order, from the one after `after`; the cursor is the id."""
-        while rows := self._commit_page(after, page):
+        """Yield the committed programs in commit order, from the one after `after`; the cursor is `seq`."""
+        seq = col(schema.Program.seq)
+        while rows := self._commits(seq > after, page):
             yield from rows
-            after = rows[-1].program.id
+            after = rows[-1].program.seq
 
-    def _commit_page(self, after: int, page: int) -> list[Commit]:
+    def _commits(self, condition: ColumnElement[bool], page: int) -> list[Commit]:
         joined = (
             select(schema.Program, schema.EvaluationRow)
             .join(schema.EvaluationRow, col(schema.EvaluationRow.program) == col(schema.Program.id))
-            .where(col(schema.Program.id) > after)
-            .order_by(col(schema.Program.id))
+            .where(condition)
+            .order_by(col(schema.Program.seq))
             .limit(page)
         )
         with readable(self.path), self._session() as session:
@@ -83,7 +107,7 @@ class Reader:
                 return []
             edges = session.exec(
                 select(schema.Parentage)
-                .where(col(schema.Parentage.child).between(rows[0][0].id, rows[-1][0].id))
+                .where(col(schema.Parentage.child).in_([program.id for program, _ in rows]))
                 .order_by(col(schema.Parentage.child), col(schema.Parentage.position))
             ).all()
         parents: dict[int, list[int]] = {}
@@ -97,26 +121,40 @@ class Reader:
         Raises:
             UsageError: the run has no such program; names the range that it has.
         """
-        page = self._commit_page(program - 1, 1)
-        if not page or page[0].program.id != program:
+        page = self._commits(col(schema.Program.id) == program, 1)
+        if not page:
             raise self._unknown(program)
         return page[0]
 
     def _unknown(self, program: int) -> EvolveError:
-        last = self.last_id()
-        if 1 <= program <= last:
+        with readable(self.path), self._session() as session:
+            known = session.get(schema.Program, program) is not None
+            last = session.exec(select(func.max(schema.Program.id))).one() or 0
+        if known:
             return StoreError(f"{self.path}: the file is damaged (a row of program {program} is missing).")
         has = f"this run has programs 1 to {last}." if last else "this run has no programs yet."
-        return UsageError(f"program {program}: {has}")
+        still = " It is not committed." if program < last else ""
+        return UsageError(f"program {program}: {has}{still}")
+
+    def committed(self) -> int:
+        """Return the number of committed programs."""
+        with readable(self.path), self._session() as session:
+            return session.exec(select(func.max(schema.Program.seq))).one() or 0
 
     def last_id(self) -> int:
-        """Return the id of the last committed program; 0 when there is none."""
+        """Return the id of the program committed last; 0 when there is none."""
+        newest = select(schema.Program.id).order_by(col(schema.Program.seq).desc()).limit(1)
         with readable(self.path), self._session() as session:
-            return session.exec(select(func.max(schema.Program.id))).one() or 0
+            return session.exec(newest).first() or 0
+
+    def committed_ids(self) -> set[int]:
+        """Return the ids of all committed programs."""
+        with readable(self.path), self._session() as session:
+            return set(session.exec(select(schema.Program.id)).all())
 
     def last_at_s(self) -> float:
         """Return the run time in seconds at the last commit or event, whichever is later; 0 before both."""
-        commit = select(schema.Program.at_s).order_by(col(schema.Program.id).desc()).limit(1)
+        commit = select(schema.Program.at_s).order_by(col(schema.Program.seq).desc()).limit(1)
         event = select(schema.Event.at_s).order_by(col(schema.Event.id).desc()).limit(1)
         with readable(self.path), self._session() as session:
             return max(session.exec(commit).first() or 0.0, session.exec(event).first() or 0.0)
@@ -153,29 +191,68 @@ class Reader:
         with readable(self.path), self._session() as session:
             return dict(sorted(session.exec(query).all()))
 
-    def operators(self) -> list[tuple[str, int, int, int]]:
-        """Return (operator, proposals, valid ones, insertions that changed an archive) by name."""
+    def arms(self) -> list[ArmUse]:
+        """Return what came of every arm (operator, or operator and model), by name."""
         valid = _count_if(col(schema.EvaluationRow.status) == "valid")
         kept = select(col(schema.ArchiveEvent.program)).where(schema.ArchiveEvent.status > 0)
         improved = _count_if(col(schema.Program.id).in_(kept))
+        sums = [func.sum(column) for column in (schema.Program.calls, schema.Program.tokens, schema.Program.usd)]
         query = (
-            select(schema.Program.operator, func.count(), valid, improved)
+            select(schema.Program.arm, func.count(), valid, improved, *sums)
             .join(schema.EvaluationRow, col(schema.EvaluationRow.program) == col(schema.Program.id))
-            .group_by(schema.Program.operator)
-            .order_by(schema.Program.operator)
+            .group_by(schema.Program.arm)
+            .order_by(schema.Program.arm)
         )
         with readable(self.path), self._session() as session:
-            return [(name, count, ok, kept) for name, count, ok, kept in session.exec(query).all()]
+            return [ArmUse._make(row) for row in session.exec(query).all()]
 
-    def stage_results(self, *, after: int = 0, ticket: int | None = None) -> Sequence[schema.StageResultRow]:
-        """Return stage results of the tickets after `after`, or of one ticket."""
-        query = select(schema.StageResultRow).order_by(col(schema.StageResultRow.id))
-        if ticket is None:
-            query = query.where(schema.StageResultRow.ticket > after)
-        else:
-            query = query.where(schema.StageResultRow.ticket == ticket)
+    def stage_results(self, ticket: int | None = None) -> Sequence[schema.StageResultRow]:
+        """Return the stage results of one ticket, or of all."""
+        return self._stage_results(true() if ticket is None else col(schema.StageResultRow.ticket) == ticket)
+
+    def early_stage_results(self) -> Sequence[schema.StageResultRow]:
+        """Return the stage results of the tickets that are not committed."""
+        committed = select(col(schema.Program.id))
+        return self._stage_results(col(schema.StageResultRow.ticket).not_in(committed))
+
+    def _stage_results(self, condition: ColumnElement[bool]) -> Sequence[schema.StageResultRow]:
+        query = select(schema.StageResultRow).where(condition).order_by(col(schema.StageResultRow.id))
         with readable(self.path), self._session() as session:
             return session.exec(query).all()
+
+    def hypotheses(self) -> Sequence[schema.HypothesisRow]:
+        """Return the hypotheses in the order of their programs' commits."""
+        query = (
+            select(schema.HypothesisRow)
+            .join(schema.Program, col(schema.Program.id) == col(schema.HypothesisRow.program))
+            .order_by(col(schema.Program.seq))
+        )
+        with readable(self.path), self._session() as session:
+            return session.exec(query).all()
+
+    def lessons(self) -> Sequence[schema.LessonRow]:
+        """Return the lessons in the order in which they were learned."""
+        with readable(self.path), self._session() as session:
+            return session.exec(select(schema.LessonRow).order_by(col(schema.LessonRow.id))).all()
+
+    def calls(
+        self, *, ticket: int | None = None
+    ) -> list[tuple[schema.ModelRequest, schema.ModelReply | None]]:
+        """Return the requests to models with their ends, of one ticket or of all, in the order of sending."""
+        query = (
+            select(schema.ModelRequest, schema.ModelReply)
+            .outerjoin(schema.ModelReply, col(schema.ModelReply.call) == col(schema.ModelRequest.id))
+            .order_by(col(schema.ModelRequest.id))
+        )
+        if ticket is not None:
+            query = query.where(schema.ModelRequest.ticket == ticket)
+        with readable(self.path), self._session() as session:
+            return [(request, reply) for request, reply in session.exec(query).all()]
+
+    def payload(self, digest: str) -> str:
+        """Return the text of a request or a reply by its hash."""
+        with readable(self.path), self._session() as session:
+            return session.exec(select(schema.Payload.text).where(schema.Payload.hash == digest)).one()
 
     def archive_events(self, *, program: int | None = None) -> Sequence[schema.ArchiveEvent]:
         """Return the archives' answers in order, of one program or of all."""
@@ -208,14 +285,16 @@ class Reader:
         total = hashlib.sha256()
         for commit in self.commits():
             p, e = commit.program, commit.evaluation
-            row = (p.id, p.source, p.operator, p.island, p.seed, p.saw, p.change, commit.parents)
+            row = (p.id, p.seq, p.source, p.operator, p.model, p.island, p.seed, p.saw, p.change)
             found = (e.status, e.objective, e.measures, sorted(e.metrics.items()), e.duplicate_of)
-            total.update(json.dumps((row, found)).encode())
+            total.update(json.dumps((row, commit.parents, found)).encode())
         for a in self.archive_events():
-            total.update(json.dumps((a.ticket, a.program, a.island, a.cell, a.status, a.gain)).encode())
+            total.update(json.dumps((a.seq, a.program, a.island, a.cell, a.status, a.gain)).encode())
+        for lesson in self.lessons():
+            total.update(json.dumps((lesson.ticket, lesson.text, lesson.support)).encode())
         for m in self.migrations():
             total.update(
-                json.dumps((m.ticket, m.program, m.source, m.target, m.cell, m.status, m.gain)).encode()
+                json.dumps((m.seq, m.program, m.source, m.target, m.cell, m.status, m.gain)).encode()
             )
         return total.hexdigest()
 

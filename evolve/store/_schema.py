@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, LargeBinary
 from sqlmodel import Field, SQLModel
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Written to the file's `user_version`; a reader refuses any other."""
 
 
@@ -38,20 +38,33 @@ class Program(SQLModel, table=True):
     """A proposed program; never changed after its commit."""
 
     id: int = Field(primary_key=True)
-    """The ticket that proposed it: 1, 2, 3 ... in commit order."""
+    """The ticket that proposed it."""
+    seq: int = Field(unique=True)
+    """Its place in the order of commits: 1, 2, 3 ...; equal to `id` in a run of ticket order."""
     source: str = Field(foreign_key="source.hash")
     code_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     """Hash of the normalised syntax tree; equal for programs that differ in layout only."""
     island: int | None
     """Index of the island that it was made for; null for seeds, which enter all islands."""
     operator: str
+    arm: str
+    """What the bandit is told to have been used: the operator, with "@model" when one was asked."""
     change: str
     """One line that says what the operator did."""
-    model: str | None = None
+    model: str | None
+    """The model that wrote it; null when none had part in it."""
+    calls: int
+    """Requests to models, failed ones included, that this ticket made."""
+    tokens: int
+    """Tokens of these requests and their replies."""
+    usd: float
+    """Price of these requests in US dollars."""
+    cost: float
+    """What the bandit is told that it cost: dollars when the run's models have prices, else tokens."""
     seed: int
     """Seed of the ticket's generator: `numpy.random.default_rng(seed)` repeats its choices."""
     saw: int
-    """The last commit that the archive held when the parents were selected."""
+    """How many commits the archive held when the parents were selected."""
     at_s: float
     """Run time at the commit in seconds, summed over all sessions."""
 
@@ -109,7 +122,7 @@ class ArchiveEvent(SQLModel, table=True):
     __tablename__ = "archive_event"
 
     id: int | None = Field(default=None, primary_key=True)
-    ticket: int = Field(index=True)
+    seq: int = Field(index=True)
     """The commit at which it happened."""
     program: int = Field(index=True)
     island: int
@@ -125,7 +138,7 @@ class MigrationRow(SQLModel, table=True):
     __tablename__ = "migration"
 
     id: int | None = Field(default=None, primary_key=True)
-    ticket: int
+    seq: int
     """The commit after which it happened."""
     program: int
     source: int
@@ -135,21 +148,89 @@ class MigrationRow(SQLModel, table=True):
     gain: float
 
 
-class ModelCall(SQLModel, table=True):
-    """A request to a model and its reply, stored before the reply is parsed."""
+class HypothesisRow(SQLModel, table=True):
+    """What a program was meant to show, and whether it did."""
 
-    __tablename__ = "model_call"
+    __tablename__ = "hypothesis"
+
+    program: int = Field(primary_key=True, foreign_key="program.id")
+    idea: str
+    metric: str
+    direction: str
+    """"up" or "down"."""
+    before: float | None
+    """The metric of the main parent."""
+    after: float | None
+    """The metric of the program; null unless valid."""
+    held: bool
+
+
+class LessonRow(SQLModel, table=True):
+    """A statement distilled by a reflection; in force from that commit on."""
+
+    __tablename__ = "lesson"
 
     id: int | None = Field(default=None, primary_key=True)
     ticket: int = Field(index=True)
+    """The reflection that brought it."""
+    text: str
+    support: list[int] = Field(sa_column=Column(JSON, nullable=False))
+    """Ids of the programs that it rests on."""
+
+
+class Payload(SQLModel, table=True):
+    """The text of a request or a reply, stored once by content."""
+
+    hash: str = Field(primary_key=True)
+    """SHA-256 of the UTF-8 text, in hex."""
+    text: str
+
+
+class ModelRequest(SQLModel, table=True):
+    """A request to a model; written before it is sent, so that none is forgotten."""
+
+    __tablename__ = "model_request"
+
+    id: int = Field(primary_key=True)
+    """1, 2, 3 ... in the order of sending."""
+    ticket: int = Field(index=True)
+    saw: int
+    """How many commits the archive held when the ticket was prepared."""
+    turn: int
+    """Number of the question within the ticket, from 0."""
     attempt: int
+    """Number of this sending within its turn and session, from 0."""
     model: str
+    purpose: str
     request: str
-    reply: str
+    """Hash of the question with its parameters, in `payload`."""
+    question: str
+    """Hash of the question alone."""
+    reserved_tokens: int
+    reserved_nano_usd: int
+    """What the budget set aside for it, in billionths of a dollar."""
+
+
+class ModelReply(SQLModel, table=True):
+    """The end of a request; written before anybody reads it. A request without one was cut off by a kill."""
+
+    __tablename__ = "model_reply"
+
+    call: int = Field(primary_key=True, foreign_key="model_request.id")
+    status: str
+    """"ok", "failed" (sent again afterwards), "no_reply" (the turn ended so) or "cancelled"."""
+    text: str
+    """Hash of the answer, in `payload`."""
+    finish: str
+    kind: str
+    """Kind of the failure."""
     error: str
     prompt_tokens: int
     reply_tokens: int
-    usd: float
+    tokens: int
+    """What the budget was charged."""
+    nano_usd: int
+    """The same in billionths of a dollar."""
     latency_s: float
 
 

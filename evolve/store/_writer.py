@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,11 @@ class Batch:
     archive_events: list[Row] = field(default_factory=list)
     migrations: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
+    hypotheses: list[Row] = field(default_factory=list)
+    lessons: list[Row] = field(default_factory=list)
+    payloads: list[Row] = field(default_factory=list)
+    requests: list[Row] = field(default_factory=list)
+    replies: list[Row] = field(default_factory=list)
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -44,6 +50,8 @@ def _table(model: type[SQLModel]) -> Table:
     return table
 
 
+_NUMBERED = (schema.Program, schema.ModelRequest)
+"""Tables whose ids the engine gives; the others are numbered by SQLite."""
 _DIALECT = sqlite_dialect(paramstyle="qmark")
 
 
@@ -52,7 +60,7 @@ class _Insert:
 
     def __init__(self, model: type[SQLModel], *, once: bool = False) -> None:
         table = _table(model)
-        columns = [column for column in table.columns if column.name != "id" or model is schema.Program]
+        columns = [column for column in table.columns if column.name != "id" or model in _NUMBERED]
         statement = sqlite_insert(table).values({column.name: bindparam(column.name) for column in columns})
         compiled = (statement.on_conflict_do_nothing() if once else statement).compile(dialect=_DIALECT)
         self._sql = str(compiled)
@@ -79,6 +87,11 @@ _INSERTS = {
     "archive_events": _Insert(schema.ArchiveEvent),
     "migrations": _Insert(schema.MigrationRow),
     "events": _Insert(schema.Event),
+    "hypotheses": _Insert(schema.HypothesisRow),
+    "lessons": _Insert(schema.LessonRow),
+    "payloads": _Insert(schema.Payload, once=True),
+    "requests": _Insert(schema.ModelRequest),
+    "replies": _Insert(schema.ModelReply),
 }
 """By the field of a batch; in an order in which every row finds what it refers to."""
 
@@ -141,6 +154,12 @@ class Writer:
             for insertion, rows in filled:
                 insertion.execute(self._connection, rows)
 
+    @contextlib.contextmanager
+    def raw(self) -> Iterator[Connection]:
+        """Lend a second connection that leaves transactions to its user; for copying whole runs."""
+        with self._engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
     def close(self) -> None:
         """Close the file and let other engines in; closing again does nothing."""
         if not self._opened:
@@ -160,8 +179,12 @@ _MODELS = (
     schema.StageResultRow,
     schema.ArchiveEvent,
     schema.MigrationRow,
-    schema.ModelCall,
     schema.Event,
+    schema.HypothesisRow,
+    schema.LessonRow,
+    schema.Payload,
+    schema.ModelRequest,
+    schema.ModelReply,
 )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evolve.engine import Budget, RunResult, aresume, arun
-from evolve.engine._session import _remove_if_empty
+from evolve.engine._folder import remove_if_empty
 from evolve.errors import SandboxError, UsageError
 from evolve.islands import Preset
 from evolve.sandbox import LocalExecutor
@@ -95,13 +95,13 @@ def test_a_run_with_commits_survives_an_error(tmp_path: Path, monkeypatch: pytes
 
 def test_only_a_run_that_is_known_to_be_empty_is_removed(tmp_path: Path) -> None:
     done = evolve_sums(tmp_path, name="run", evals=10)
-    _remove_if_empty(done.folder)
+    remove_if_empty(done.folder)
     assert (done.folder / "run.db").exists()
     (done.folder / "run.db").write_bytes(b"garbage" * 1000)
-    _remove_if_empty(done.folder)
+    remove_if_empty(done.folder)
     assert (done.folder / "run.db").exists(), "what cannot be read is not known to be empty"
     (done.folder / "run.db").unlink()
-    _remove_if_empty(done.folder)
+    remove_if_empty(done.folder)
     assert not done.folder.exists()
 
 

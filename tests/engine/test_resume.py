@@ -41,8 +41,8 @@ def truncated(run: Path, to: Path, commits: int, stashed: int) -> Path:
             ("program", "id"),
             ("evaluation", "program"),
             ("parentage", "child"),
-            ("archive_event", "ticket"),
-            ("migration", "ticket"),
+            ("archive_event", "seq"),
+            ("migration", "seq"),
         ]:
             copy.execute(f"DELETE FROM {table} WHERE {column} > ?", (commits,))
         copy.execute("DELETE FROM stage_result WHERE ticket > ?", (commits + stashed,))

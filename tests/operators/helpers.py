@@ -134,7 +134,7 @@ def proposals(name: str, *texts: str, tries: int = 60, blocks: Sequence[Block] =
 
 def program_of(given: Context) -> Program:
     """Parse the first parent."""
-    return Program(given.parents[0], given)
+    return Program.of(given.parents[0], given)
 
 
 def text_of(change: Change | None) -> str:

@@ -32,12 +32,18 @@ def commit(number: int, *, objective: float | None = 0.5, text: str = "", parent
     status = "invalid" if objective is None else "valid"
     program = {
         "id": number,
+        "seq": number,
         "source": digest,
         "code_hash": digest.encode(),
         "island": 0,
         "operator": "jitter" if parent else "seed",
+        "arm": "jitter" if parent else "seed",
         "change": "changed",
         "model": None,
+        "calls": 0,
+        "tokens": 0,
+        "usd": 0.0,
+        "cost": 0.0,
         "seed": 7,
         "saw": max(0, number - 1),
         "at_s": float(number),
@@ -63,7 +69,7 @@ def commit(number: int, *, objective: float | None = 0.5, text: str = "", parent
 
 
 def archive_event(number: int) -> dict[str, Any]:
-    return {"ticket": number, "program": number, "island": 0, "cell": 3, "status": 2, "gain": 0.0}
+    return {"seq": number, "program": number, "island": 0, "cell": 3, "status": 2, "gain": 0.0}
 
 
 def event(kind: str, ticket: int | None) -> dict[str, Any]:

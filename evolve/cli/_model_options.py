@@ -1,0 +1,141 @@
+"""Options about models, shared by the commands that use them."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from evolve._toml import validate
+from evolve.errors import UsageError
+from evolve.models import ModelsConfig, parse_model_option
+
+Model = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="PROVIDER/NAME[=WEIGHT]",
+        help="Let a model propose programs: any that litellm knows; may be repeated. "
+        "Its key is read from the environment.",
+        show_default=False,
+    ),
+]
+Command = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--command",
+        metavar="'PROGRAM ARGS'",
+        help="Let a program of yours propose: it reads the prompt on its input and writes code. "
+        "It runs as you, outside of the sandbox; may be repeated.",
+        show_default=False,
+    ),
+]
+ApiBase = Annotated[
+    str | None,
+    typer.Option(
+        "--api-base",
+        metavar="URL",
+        help="Address of a server that speaks the provider's protocol (Ollama, vLLM, llama.cpp ...), for all "
+        "models given with --model.",
+        show_default=False,
+    ),
+]
+Concurrency = Annotated[
+    int | None,
+    typer.Option(
+        "--concurrency",
+        metavar="N",
+        min=1,
+        max=1024,
+        help="Calls in flight per model. [8 by default]",
+        show_default=False,
+    ),
+]
+Prompts = Annotated[
+    Path | None,
+    typer.Option(
+        "--prompts",
+        metavar="FOLDER",
+        help="Templates that replace those of the problem and of the package; see docs/reference/prompts.md.",
+        show_default=False,
+    ),
+]
+Memory = Annotated[
+    Path | None,
+    typer.Option(
+        "--memory",
+        metavar="RUN",
+        help="Begin with the lessons and blocks of another run of the problem: its folder or its memory.json.",
+        show_default=False,
+    ),
+]
+Order = Annotated[
+    str | None,
+    typer.Option(
+        "--order",
+        metavar="ORDER",
+        help="`ticket`: commits in ticket order, so that timing decides nothing (default without a model); "
+        "`arrival`: as they come (default with one).",
+        show_default=False,
+    ),
+]
+MaxCalls = Annotated[
+    int | None,
+    typer.Option(
+        "--max-calls", metavar="N", min=1, help="Never make more calls than this, failed ones included."
+    ),
+]
+MaxTokens = Annotated[
+    int | None,
+    typer.Option("--max-tokens", metavar="N", min=1, help="Never use more tokens, of prompts and replies."),
+]
+MaxUsd = Annotated[
+    float | None,
+    typer.Option("--max-usd", metavar="DOLLARS", min=0.000001, help="Never spend more US dollars."),
+]
+
+
+def models(
+    given: ModelsConfig | None,
+    model: list[str] | None,
+    command: list[str] | None,
+    api_base: str | None,
+    concurrency: int | None,
+) -> ModelsConfig | None:
+    """Return the models that options ask for, on top of those of a configuration file.
+
+    Raises:
+        UsageError: an option is not of the form it has to have, or is for models that are not given.
+    """
+    if given is None and not model and not command:
+        if api_base or concurrency:
+            name = "--api-base" if api_base else "--concurrency"
+            raise UsageError(f"{name}: is for models, and none is given. Give --model PROVIDER/NAME too.")
+        return None
+    table: dict[str, Any] = given.model_dump(exclude_unset=True) if given else {}
+    own = {"api_base": api_base, "concurrency": concurrency}
+    settings = {name: value for name, value in own.items() if value is not None}
+    uses = [dict(use) for use in table.get("use", ())]
+    known = {use["name"]: use for use in uses}
+    for text in model or ():
+        name, weight = parse_model_option(text)
+        if name in known:
+            known[name]["weight"] = weight
+        else:
+            uses.append({"name": name, "weight": weight})
+    table["use"] = [{**use, **settings} for use in uses]
+    table["command"] = [*table.get("command", ()), *(_command(text) for text in command or ())]
+    return validate(table, ModelsConfig, UsageError, where="models")
+
+
+def _command(text: str) -> dict[str, Any]:
+    try:
+        argv = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"--command {text!r}: cannot be split into words ({error}). Check the quotes.") from None
+    if not argv:
+        raise UsageError("--command: must name a program, such as 'my-agent --quiet'.")
+    return {"name": Path(argv[0]).name.replace(" ", "_"), "argv": argv}

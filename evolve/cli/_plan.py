@@ -1,0 +1,120 @@
+"""`evolve plan`: what a run with models will cost, before anything is spent."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from evolve.cli import _model_options as model_options
+from evolve.cli import _options as options
+from evolve.cli._display import emit
+from evolve.cli._text import duration, err, out, plain, table
+from evolve.engine import Plan, RunFile, RunOptions, aplan
+from evolve.errors import UsageError
+from evolve.problem import load_problem
+
+
+def plan(
+    problem: options.ProblemName,
+    param: options.Param = None,
+    model: model_options.Model = None,
+    command: model_options.Command = None,
+    max_evals: options.MaxEvals = None,
+    max_seconds: options.MaxSeconds = None,
+    max_calls: model_options.MaxCalls = None,
+    max_tokens: model_options.MaxTokens = None,
+    max_usd: model_options.MaxUsd = None,
+    api_base: model_options.ApiBase = None,
+    concurrency: model_options.Concurrency = None,
+    prompts: model_options.Prompts = None,
+    latency: Annotated[
+        float | None,
+        typer.Option(
+            "--latency",
+            metavar="SECONDS",
+            min=0.0,
+            help="Seconds that a call takes. By default guessed from the length of the reply.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: options.Workers = None,
+    sandbox: options.Sandbox = None,
+    config: options.Config = None,
+    json: options.Json = False,
+) -> None:
+    """Say what a run with models will use until its budget ends: calls, tokens, dollars, time.
+
+    Renders the prompts as they would be sent, measures an evaluation of the
+    seed, and looks up prices. Sends nothing. The report at the end of the
+    run sets what was used beside it.
+
+    Examples:
+      evolve plan circle_packing --model openai/gpt-5-mini --max-usd 2
+      evolve plan circle_packing --model anthropic/claude-haiku-4-5 --max-evals 500
+
+    Prompts grow while a run learns: the figures are those of its beginning.
+    """
+    file = RunFile.load(config) if config else RunFile()
+    params = {**file.params, **options.parse_params(param or [], load_problem(problem))}
+    asked = model_options.models(file.models, model, command, api_base, concurrency)
+    if asked is None:
+        raise UsageError("evolve plan: is for runs with models. Give --model PROVIDER/NAME.")
+    given = options.budget(
+        max_evals=max_evals,
+        max_seconds=max_seconds,
+        max_calls=max_calls,
+        max_tokens=max_tokens,
+        max_usd=max_usd,
+    )
+    chosen = RunOptions(
+        params=params,
+        workers=workers or file.workers or options.default_workers(),
+        islands=file.islands or "single",
+        operators=file.operators,
+        models=asked,
+        prompts=prompts or (Path(file.prompts) if file.prompts else None),
+        sandbox=options.policy(sandbox) or file.sandbox,
+        budget=file.budget.model_copy(update=given.model_dump(exclude_none=True)),
+    )
+    if not json:
+        err.print(plain("measuring an evaluation of the seed and looking up prices ...", "dim"))
+    found = asyncio.run(aplan(problem, latency_s=latency, **chosen))
+    if json:
+        emit(found.facts())
+    else:
+        _print(found)
+
+
+def _print(found: Plan) -> None:
+    rows = [
+        (line.operator, line.model, f"{line.share:.0%}", line.prompt_tokens, line.reply_tokens, _usd(line.usd))
+        for line in found.lines
+    ]
+    columns = ("operator", "model", "share of tickets", "prompt tokens", "reply tokens", "USD a call")
+    out.print(table(columns, rows, numeric=(2, 3, 4, 5)))
+    out.print()
+    out.print(table(("", ""), [(name, value) for name, value in plan_facts(found).items()]))
+    if found.usd is None:
+        names = ", ".join(sorted({line.model for line in found.lines if line.usd is None}))
+        text = f"no price is known for {names}: set usd_per_million_prompt and usd_per_million_reply in [models]"
+        out.print(plain(text, "yellow"), soft_wrap=True)
+
+
+def plan_facts(found: Plan) -> dict[str, Any]:
+    """Return what is expected of a run, ready to be printed."""
+    ends = found.ends_by.replace("_", "-")
+    return {
+        "ends by": f"--{ends}" if ends else "no limit that can be foreseen; the figures are for 500 evaluations",
+        "calls": f"{found.calls:,}",
+        "tokens": f"{found.tokens:,}",
+        "USD": _usd(found.usd),
+        "evaluations": f"{found.evaluations:,} of {1000 * found.evaluation_s:.0f} ms each",
+        "time": f"{duration(found.wall_s)} at {found.latency_s:.1f} s a call",
+    }
+
+
+def _usd(value: float | None) -> str:
+    return "not known" if value is None else f"{value:.4f}"

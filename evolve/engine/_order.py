@@ -1,0 +1,69 @@
+"""The order of a run: which outcome is committed next, and when a ticket selects its parents.
+
+In every order a ticket selects its parents from the archives as they stand after a whole number of commits,
+and that number is stored with it. So a run is repeated by repeating two things: the order of the
+commits, and for each ticket the commit that it saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, Protocol
+
+from evolve.engine._tickets import Outcome
+from evolve.store import Commit
+
+OrderName = Literal["ticket", "arrival"]
+
+
+class Order(Protocol):
+    """Which outcome comes next."""
+
+    def take(self, arrived: dict[int, Outcome], committed: int) -> Outcome | None:
+        """Remove and return the outcome to commit after `committed` commits; None: it has not come yet."""
+        ...
+
+
+class TicketOrder:
+    """Commits come in the order of the tickets: neither timing nor workers can change a run."""
+
+    def take(self, arrived: dict[int, Outcome], committed: int) -> Outcome | None:
+        """See `Order.take`."""
+        return arrived.pop(committed + 1, None)
+
+
+class ArrivalOrder:
+    """Commits come as they are ready: a slow model holds back nobody."""
+
+    def take(self, arrived: dict[int, Outcome], committed: int) -> Outcome | None:  # noqa: ARG002
+        """See `Order.take`."""
+        return arrived.pop(next(iter(arrived))) if arrived else None
+
+
+class Script:
+    """The order of a recorded run, to be repeated."""
+
+    def __init__(self, commits: Iterable[Commit]) -> None:
+        """Read the order of a run's commits."""
+        self._order: list[int] = []
+        self._due: dict[int, list[int]] = {}
+        for commit in commits:
+            self._order.append(commit.program.id)
+            self._due.setdefault(commit.program.saw, []).append(commit.program.id)
+
+    def __len__(self) -> int:
+        """Return the number of commits."""
+        return len(self._order)
+
+    def due(self, committed: int) -> list[int]:
+        """Return the tickets that selected their parents after `committed` commits."""
+        return self._due.get(committed, [])
+
+    def take(self, arrived: dict[int, Outcome], committed: int) -> Outcome | None:
+        """See `Order.take`."""
+        return arrived.pop(self._order[committed], None) if committed < len(self._order) else None
+
+
+def resolve_order(name: OrderName) -> Order:
+    """Return the order of this name."""
+    return TicketOrder() if name == "ticket" else ArrivalOrder()

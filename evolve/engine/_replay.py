@@ -1,0 +1,192 @@
+"""Repeat a run from its record, or continue another way from a point of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evolve._toml import validate
+from evolve.engine._config import Budget, RunConfig
+from evolve.engine._folder import MEMORY_IN, PROMPTS, copy_into, create_folder, remove_if_empty
+from evolve.engine._order import Script
+from evolve.engine._progress import Display, Quiet
+from evolve.engine._session import RunResult, check_same_problem, run_row, session
+from evolve.engine._setup import check_usable, template_folders
+from evolve.errors import EvolveError, RunError, StoreError, UsageError
+from evolve.problem import Problem, load_problem
+from evolve.store import Commit, Reader, Writer, copy_calls, copy_commits
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay showed.
+
+    Attributes:
+        result: How the replay ended; its folder is a run of its own.
+        same: Every program, score and answer of the archives is equal to the last bit.
+        commits: Number of commits that were repeated.
+        difference: The first thing that differs, as a sentence; empty when nothing does.
+    """
+
+    result: RunResult
+    same: bool
+    commits: int
+    difference: str
+
+
+async def areplay(
+    folder: str | Path,
+    *,
+    workers: int | None = None,
+    sandbox: str | None = None,
+    run_id: str | None = None,
+    display: Display | None = None,
+    handle_signals: bool = False,
+) -> Replayed:
+    """Repeat a run from its record: the same commits in the same order, without a single call to a model.
+
+    Programs are proposed and evaluated anew, into a run of its own beside the other one; then both are
+    compared.
+
+    Args:
+        folder: The run's folder; the run must not be in progress.
+        workers: Another number of workers; the run is the same with any.
+        sandbox: Another policy.
+        run_id: Name of the new run's folder; "NAME-replay" when omitted.
+        display: What shows the progress.
+        handle_signals: See `arun`.
+
+    Raises:
+        RunError: no run there, it holds no commit, or its problem has changed since.
+        StoreError: the store cannot be read, or the new one not be written.
+    """
+    folder = Path(folder)
+    config, problem = _recorded(folder)
+    changes = {"workers": workers or config.workers, "sandbox": sandbox or config.sandbox}
+    config = validate({**config.model_dump(), **changes}, RunConfig, UsageError, where="replay")
+    with Reader(folder) as reader:
+        script = Script(reader.commits())
+    if not len(script):
+        raise RunError(f"{folder}: holds no commit yet, so there is nothing to repeat.")
+    target = create_folder(folder.parent, run_id, f"{folder.name}-replay", None)
+    try:
+        _copy_inputs(folder, target)
+        config.save(target)
+        writer = Writer(target, run_row(config, problem))
+        copy_calls(folder, writer)
+        result = await session(target, config, problem, writer, display or Quiet(), handle_signals, script)
+    except EvolveError:
+        remove_if_empty(target)
+        raise
+    difference = _first_difference(folder, target)
+    return Replayed(result, not difference, len(script), difference)
+
+
+async def afork(
+    folder: str | Path,
+    at: int,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    budget: Budget | None = None,
+    run_id: str | None = None,
+    display: Display | None = None,
+    handle_signals: bool = False,
+) -> RunResult:
+    """Continue from a point of a run with other settings, as a run of its own.
+
+    Everything up to and including the commit of program `at` is copied, with what it cost; the other run
+    stays as it is.
+
+    Args:
+        folder: The run's folder.
+        at: Id of the last program to take over.
+        changes: Settings of `RunConfig` that replace those of the run: "seed", "workers", "window",
+            "order", "operators", "models", "prompts", "sandbox".
+        budget: Limits that replace those of the run, one by one; they count from its very beginning.
+        run_id: Name of the new run's folder; "NAME-fork" when omitted.
+        display: What shows the progress.
+        handle_signals: See `arun`.
+
+    Raises:
+        UsageError: no such program, or a setting is wrong.
+        RunError: no run there, or its problem has changed since.
+        StoreError: the store cannot be read, or the new one not be written.
+    """
+    folder = Path(folder)
+    config, problem = _recorded(folder)
+    with Reader(folder) as reader:
+        seq = reader.commit(at).program.seq
+    if seq < len(problem.seeds):
+        raise UsageError(f"--at {at}: must be a program after the {len(problem.seeds)} seeds, or the last of them.")
+    limits = config.budget.model_copy(update=budget.model_dump(exclude_none=True) if budget else {})
+    merged = {**config.model_dump(), **(changes or {}), "budget": limits.model_dump()}
+    forked = validate(merged, RunConfig, UsageError, where="fork")
+    check_usable(forked.model_copy(update={"memory": None}), problem)
+    target = create_folder(folder.parent, run_id, f"{folder.name}-fork", None)
+    try:
+        _copy_inputs(folder, target)
+        if forked.prompts != config.prompts:
+            copy_into(target, template_folders(forked, problem), None)
+        forked.save(target)
+        writer = Writer(target, run_row(forked, problem))
+        copy_commits(folder, writer, seq)
+        return await session(target, forked, problem, writer, display or Quiet(), handle_signals)
+    except EvolveError:
+        remove_if_empty(target)
+        raise
+
+
+def _recorded(folder: Path) -> tuple[RunConfig, Problem]:
+    """Return the configuration and the problem of a run, the problem unchanged since."""
+    config = RunConfig.load(folder)
+    problem = load_problem(config.problem, config.params)
+    with Reader(folder) as reader:
+        check_same_problem(folder, reader.run().problem_digest, problem)
+    return config, problem
+
+
+def _copy_inputs(source: Path, target: Path) -> None:
+    try:
+        if (source / PROMPTS).is_dir():
+            shutil.copytree(source / PROMPTS, target / PROMPTS)
+        if (source / MEMORY_IN).is_file():
+            shutil.copyfile(source / MEMORY_IN, target / MEMORY_IN)
+    except OSError as error:
+        raise StoreError(f"{target}: cannot be written ({error}). Free space or choose another folder.") from None
+
+
+def _first_difference(recorded: Path, replayed: Path) -> str:
+    """Say where two runs part; an empty text when they are equal."""
+    with Reader(recorded) as before, Reader(replayed) as after:
+        for old, new in zip(before.commits(), after.commits(), strict=False):
+            if found := _difference(old, new):
+                return found
+        was, now = before.committed(), after.committed()
+        if was != now:
+            return f"{was} commits are on record, {now} were repeated"
+        if before.digest() != after.digest():
+            return "every program and score is equal, but the archives or lessons are not"
+    return ""
+
+
+def _difference(old: Commit, new: Commit) -> str:
+    pairs = {
+        "id": (old.program.id, new.program.id),
+        "operator": (old.program.operator, new.program.operator),
+        "model": (old.program.model, new.program.model),
+        "parents": (old.parents, new.parents),
+        "text": (old.program.source, new.program.source),
+        "status": (old.evaluation.status, new.evaluation.status),
+        "objective": (old.evaluation.objective, new.evaluation.objective),
+        "measures": (old.evaluation.measures, new.evaluation.measures),
+        "metrics": (old.evaluation.metrics, new.evaluation.metrics),
+    }
+    for name, (was, now) in pairs.items():
+        if was != now:
+            return f"program {old.program.id}: {name} was {was!r} on record and is {now!r} now"
+    return ""
+
+

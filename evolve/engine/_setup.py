@@ -1,0 +1,153 @@
+"""What a run with models needs before it begins: its models, prompts and memory, all checked."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from evolve._toml import validate
+from evolve.engine._background import Background
+from evolve.engine._config import RunConfig
+from evolve.engine._folder import MEMORY_IN, MEMORY_OUT, PROMPTS
+from evolve.engine._journal import StoreJournal
+from evolve.engine._offer import offer_of
+from evolve.engine._programs import Programs
+from evolve.engine._state import State
+from evolve.errors import UsageError
+from evolve.memory import Memory, load_memory
+from evolve.models import CallBudget, Models, ModelsConfig, parse_model_option
+from evolve.problem import Problem
+from evolve.prompts import Prompts
+from evolve.store import Reader, Writer
+
+_PLAIN_WINDOW = 8
+
+
+def models_config(options: Sequence[str]) -> ModelsConfig:
+    """Return the configuration that asks the models of `--model` options.
+
+    Raises:
+        UsageError: one is not of the form "provider/model" or "provider/model=weight".
+    """
+    named = [parse_model_option(option) for option in options]
+    uses = {"use": [{"name": name, "weight": weight} for name, weight in named]}
+    return validate(uses, ModelsConfig, UsageError, where="models")
+
+
+def default_window(models: ModelsConfig | None, workers: int) -> int:
+    """Return how many tickets have to be in flight to keep all calls and all workers busy."""
+    if models is None:
+        return _PLAIN_WINDOW
+    calls = sum(spec.concurrency for spec in models.use) + sum(spec.concurrency for spec in models.command)
+    return calls + max(_PLAIN_WINDOW, 2 * workers)
+
+
+def check_usable(config: RunConfig, problem: Problem) -> None:
+    """Try what can be wrong with a run before its folder is made.
+
+    Raises:
+        UsageError: an operator needs a model and there is none, a budget of calls limits nothing, the
+            memory or a template cannot be used.
+        ProblemError: a template of the problem is wrong.
+    """
+    offer_of(config, problem)
+    limits = [name for name in ("max_calls", "max_tokens", "max_usd") if getattr(config.budget, name)]
+    if config.models is None:
+        for given in (*limits, *(name for name in ("prompts", "memory") if getattr(config, name))):
+            option = "--" + given.replace("_", "-")
+            raise UsageError(f"{option}: is for runs with models, and this one has none. Give --model too.")
+        return
+    if not config.models.names:
+        raise UsageError("models: must name at least one model or command. Give --model PROVIDER/NAME.")
+    Prompts(template_folders(config, problem), max_tokens=config.models.prompt_tokens)
+    memory_of(problem, memory_file(config))
+
+
+def template_folders(config: RunConfig, problem: Problem) -> list[Path]:
+    """Return the folders of templates that replace the package's, the run's own first.
+
+    Raises:
+        UsageError: the one of the run is no folder.
+    """
+    folders = []
+    if config.prompts is not None:
+        if not Path(config.prompts).is_dir():
+            raise UsageError(f"--prompts {config.prompts}: must be a folder of templates. Check the path.")
+        folders.append(Path(config.prompts))
+    if (problem.folder / PROMPTS).is_dir():
+        folders.append(problem.folder / PROMPTS)
+    return folders
+
+
+def memory_file(config: RunConfig) -> Path | None:
+    """Return the file of the memory that the run begins with; None: with none.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    if config.memory is None:
+        return None
+    path = Path(config.memory)
+    path = path / MEMORY_OUT if path.is_dir() else path
+    if not path.is_file():
+        raise UsageError(
+            f"--memory {config.memory}: must be the folder of a run with models, or its {MEMORY_OUT}. "
+            "Check the path; `evolve runs` lists the runs."
+        )
+    return path
+
+
+def memory_of(problem: Problem, file: Path | None) -> Memory:
+    """Return the memory that a run begins with.
+
+    Raises:
+        UsageError: the file is no memory, or that of another problem.
+    """
+    carried = None if file is None else load_memory(file, problem.name)
+    known = [*(text for _, text in problem.seeds), *(block.text for block in problem.blocks)]
+    return Memory(problem.spec.candidate.entry, known=known, carried=carried)
+
+
+@contextlib.asynccontextmanager
+async def open_background(
+    folder: Path,
+    config: RunConfig,
+    problem: Problem,
+    state: State,
+    programs: Programs,
+    writer: Writer,
+    reader: Reader,
+    *,
+    offline: bool,
+) -> AsyncIterator[Background]:
+    """Open the models of a session and what is kept for them; `offline`: recorded answers only.
+
+    Raises:
+        ModelError: a price is needed and not known.
+    """
+    assert config.models is not None
+    budget = config.budget
+    ledger = CallBudget(
+        max_calls=budget.max_calls, max_tokens=budget.max_tokens, max_usd=budget.max_usd
+    )
+    copied = folder / PROMPTS
+    prompts = Prompts([copied] if copied.is_dir() else [], max_tokens=config.models.prompt_tokens)
+    carried = folder / MEMORY_IN
+    memory = memory_of(problem, carried if carried.is_file() else None)
+    background = Background(
+        problem,
+        state,
+        programs,
+        prompts,
+        memory,
+        run_seed=config.seed,
+        window=config.window,
+        similarity=config.models.similarity,
+        reflect_every=config.models.reflect_every,
+    )
+    journal = StoreJournal(writer, reader)
+    async with Models(
+        config.models, ledger, journal, on_event=background.told, offline=offline
+    ) as background.models:
+        yield background
