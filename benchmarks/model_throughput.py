@@ -30,10 +30,14 @@ import tomli_w
 from evolve.problem import load_problem
 from evolve.sandbox import Limits, LocalExecutor
 from evolve.store import Reader
-from evolve.testing.model_server import Log, ModelServer, Script, mixed
+from evolve.testing.model_server import Log, Mode, ModelServer, Script, mixed
 
 TRIVIAL = Path(__file__).parent / "trivial"
 SEED = TRIVIAL / "seeds" / "sum.py"
+OPERATORS = {"rewrite": 1.0, "diff": 1.0}
+"""All of them ask the model, once for each program."""
+FATAL: tuple[Mode, ...] = ("unauthorized", "not_found", "stalled")
+"""Failures that rightly end a run, or hold up a call for minutes."""
 BLOCK = 100
 TIMES = "EVALUATION_TIMES"
 
@@ -114,16 +118,19 @@ class Run(NamedTuple):
 def ours(script: Script, calls: int, concurrency: int, workers: int, cap_s: float) -> Run:
     """Evolve the trivial problem with that many calls of the scripted model."""
     with tempfile.TemporaryDirectory() as folder, ModelServer(script, process=True) as server:
-        config = Path(folder, "models.toml")
-        use = [{"name": "openai/scripted", "api_base": server.url}]
-        config.write_bytes(tomli_w.dumps({"models": {"use": use}}).encode())
+        config = Path(folder, "settings.toml")
+        models = {"use": [{"name": "openai/scripted", "api_base": server.url}]}
+        config.write_bytes(tomli_w.dumps({"operators": OPERATORS, "models": models}).encode())
         runs = Path(folder, "runs")
         command = [sys.executable, "-m", "evolve", "run", str(TRIVIAL), "--runs", str(runs)]
         command += ["--model", "openai/scripted", "--config", str(config), "--workers", str(workers)]
         command += ["--concurrency", str(concurrency), "--max-calls", str(calls)]
         run_for(command, cap_s, os.environ | {"OPENAI_API_KEY": "none"})
+        if not runs.is_dir():
+            sys.exit("the engine made no run; what it wrote is above")
         with Reader(next(runs.iterdir())) as reader:
-            return Run([commit.program.at_s for commit in reader.commits()], server.requests)
+            made = [commit.program for commit in reader.commits() if commit.program.model]
+            return Run([program.at_s for program in made], server.requests)
 
 
 def peer(name: str, python: str, programs: int, at_once: int, cap_s: float) -> Run:
@@ -187,7 +194,9 @@ def steady_rate(times: Sequence[float]) -> float:
 
 def throughput(options: argparse.Namespace) -> dict[str, object]:
     """Part 1: many slow calls at once."""
-    script = mixed(options.failures, vary=True, latency_s=options.latency, retry_after_s=options.latency)
+    script = mixed(
+        options.failures, without=FATAL, vary=True, latency_s=options.latency, retry_after_s=options.latency
+    )
     before = asyncio.run(evaluations_per_s(options.workers))
     run = ours(script, options.calls, options.concurrency, options.workers, options.cap)
     after = asyncio.run(evaluations_per_s(options.workers))

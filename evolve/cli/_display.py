@@ -115,7 +115,8 @@ class PlainDisplay(PollingDisplay):
         left = "" if p.left_s is None else f"; {duration(p.left_s)} to go"
         spent = "" if p.spent is None else f"; {spending(p.spent)}"
         self.console.print(
-            plain(f"{duration(p.elapsed_s)}: {_counts(p)}; {best}; {_coverage(p)}{spent}{left}"), soft_wrap=True
+            plain(f"{duration(p.elapsed_s)}: {_counts(p)}; {best}; {_coverage(p)}{spent}{left}"),
+            soft_wrap=True,
         )
 
 

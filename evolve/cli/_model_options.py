@@ -135,7 +135,9 @@ def _command(text: str) -> dict[str, Any]:
     try:
         argv = shlex.split(text)
     except ValueError as error:
-        raise UsageError(f"--command {text!r}: cannot be split into words ({error}). Check the quotes.") from None
+        raise UsageError(
+            f"--command {text!r}: cannot be split into words ({error}). Check the quotes."
+        ) from None
     if not argv:
         raise UsageError("--command: must name a program, such as 'my-agent --quiet'.")
     return {"name": Path(argv[0]).name.replace(" ", "_"), "argv": argv}

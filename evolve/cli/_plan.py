@@ -90,7 +90,14 @@ def plan(
 
 def _print(found: Plan) -> None:
     rows = [
-        (line.operator, line.model, f"{line.share:.0%}", line.prompt_tokens, line.reply_tokens, _usd(line.usd))
+        (
+            line.operator,
+            line.model,
+            f"{line.share:.0%}",
+            line.prompt_tokens,
+            line.reply_tokens,
+            _usd(line.usd),
+        )
         for line in found.lines
     ]
     columns = ("operator", "model", "share of tickets", "prompt tokens", "reply tokens", "USD a call")
@@ -99,7 +106,9 @@ def _print(found: Plan) -> None:
     out.print(table(("", ""), [(name, value) for name, value in plan_facts(found).items()]))
     if found.usd is None:
         names = ", ".join(sorted({line.model for line in found.lines if line.usd is None}))
-        text = f"no price is known for {names}: set usd_per_million_prompt and usd_per_million_reply in [models]"
+        text = (
+            f"no price is known for {names}: set usd_per_million_prompt and usd_per_million_reply in [models]"
+        )
         out.print(plain(text, "yellow"), soft_wrap=True)
 
 
@@ -107,7 +116,9 @@ def plan_facts(found: Plan) -> dict[str, Any]:
     """Return what is expected of a run, ready to be printed."""
     ends = found.ends_by.replace("_", "-")
     return {
-        "ends by": f"--{ends}" if ends else "no limit that can be foreseen; the figures are for 500 evaluations",
+        "ends by": f"--{ends}"
+        if ends
+        else "no limit that can be foreseen; the figures are for 500 evaluations",
         "calls": f"{found.calls:,}",
         "tokens": f"{found.tokens:,}",
         "USD": _usd(found.usd),

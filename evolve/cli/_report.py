@@ -86,10 +86,16 @@ def report(
 def _foreseen(result: RunResult) -> None:
     """Set what was foreseen beside what it was."""
     price = f", ${result.usd:.4f}" if result.usd else ""
-    out.print(plain(f"{counted(result.calls, 'call')} to models, {result.tokens:,} tokens{price}"), soft_wrap=True)
+    out.print(
+        plain(f"{counted(result.calls, 'call')} to models, {result.tokens:,} tokens{price}"), soft_wrap=True
+    )
     with Reader(result.folder) as reader:
         plans = reader.events(kind="plan")
-        ends = [(reply.prompt_tokens, reply.reply_tokens) for _, reply in reader.calls() if reply and reply.status == "ok"]
+        ends = [
+            (reply.prompt_tokens, reply.reply_tokens)
+            for _, reply in reader.calls()
+            if reply and reply.status == "ok"
+        ]
     if not plans or not ends:
         return
     plan = plans[0].data

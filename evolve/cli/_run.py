@@ -42,7 +42,11 @@ def run(
     seed: Annotated[
         int | None,
         typer.Option(
-            "--seed", "-s", metavar="N", min=0, help="Seed of the run: equal seeds give equal runs. [default: 0]"
+            "--seed",
+            "-s",
+            metavar="N",
+            min=0,
+            help="Seed of the run: equal seeds give equal runs. [default: 0]",
         ),
     ] = None,
     islands: Annotated[

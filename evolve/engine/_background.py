@@ -172,7 +172,9 @@ class Background:
             return f"it is the same program as number {first}, apart from layout and comments"
         nearest = self.recent.nearest(text, saw=saw, parents=parents)
         if nearest is not None and nearest[1] >= self._similarity:
-            return f"it is nearly the same as program {nearest[0]} (similarity {nearest[1]:.3f}), tried already"
+            return (
+                f"it is nearly the same as program {nearest[0]} (similarity {nearest[1]:.3f}), tried already"
+            )
         return ""
 
 

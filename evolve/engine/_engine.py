@@ -21,8 +21,8 @@ from evolve.engine._order import Order, Script, resolve_order
 from evolve.engine._programs import Programs
 from evolve.engine._progress import Progress
 from evolve.engine._state import REFLECT, SEED, Applied, State, Verdict
-from evolve.engine._tickets import Outcome, Ticket, identity, ticket_seed
-from evolve.errors import ProblemError, StoreError
+from evolve.engine._tickets import STARVED, Outcome, Ticket, identity, ticket_seed
+from evolve.errors import ModelError, ProblemError, StoreError
 from evolve.islands import Arm
 from evolve.models import NoReply, Stopped, Usage
 from evolve.operators import Context, NoProposal, Operator, Proposal
@@ -38,7 +38,6 @@ _ARM_DRAWS = 8
 """How often the bandit draws again when it chose an operator that has nothing to work on."""
 _BANDITS_EVERY = 50
 """Commits between two snapshots of what the bandits have learned; nothing is rebuilt from them."""
-_STARVED = "no call to a model was left in the budget"
 
 
 class _Dropped(Exception):  # noqa: N818 - a ticket given up because the run is stopping
@@ -218,9 +217,15 @@ class Engine:
 
     def _take_in(self, done: Iterable[asyncio.Future[Any]]) -> None:
         landed = {self._in_flight.pop(task): task for task in done if task in self._in_flight}
+        errors = []
         for ticket in sorted(landed):
-            with contextlib.suppress(_Dropped):
+            error = landed[ticket].exception()  # of all of them: asyncio complains about those not looked at
+            if error is None:
                 self._arrived[ticket] = landed[ticket].result()
+            elif not isinstance(error, _Dropped):
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     async def _give_up_flights(self) -> None:
         """Cancel what is in flight; results that had come are stored, the rest is repeated on resume."""
@@ -391,6 +396,10 @@ class Engine:
             return _nothing(ticket, str(reason))
         except Stopped:
             return self._without_call(ticket)
+        except ModelError:
+            if self._script is None or ticket.id not in self._script.starved:
+                raise
+            return self._without_call(ticket)  # as on record: its next question was never sent
         outcome = Outcome(
             ticket,
             proposal.text,
@@ -423,7 +432,7 @@ class Engine:
         if self._stop is not None or (self._config.order == "arrival" and self._script is None):
             raise _Dropped
         # in ticket order the tickets after this one, whose replies are paid for, wait for it
-        return _nothing(ticket, _STARVED)
+        return _nothing(ticket, STARVED)
 
     async def _propose(self, ticket: Ticket) -> tuple[Proposal, bytes]:
         """Let the operator propose, again when the program was known at the commit that the ticket saw.
@@ -571,9 +580,11 @@ def _said(kind: str, data: Mapping[str, Any]) -> str:
     """Say what became of a model as a line for the user."""
     told = ", ".join(f"{name} {value}" for name, value in data.items() if name not in ("model", "error"))
     error = f": {data['error']}" if data.get("error") else ""
-    return f"{data.get('model', 'model')} {kind.removeprefix('model_').replace('_', ' ')}" + (
-        f" ({told})" if told else ""
-    ) + error
+    return (
+        f"{data.get('model', 'model')} {kind.removeprefix('model_').replace('_', ' ')}"
+        + (f" ({told})" if told else "")
+        + error
+    )
 
 
 def _told(lessons: tuple[Lesson, ...]) -> str:

@@ -84,4 +84,6 @@ def copy_into(folder: Path, prompts: list[Path], memory: Path | None) -> None:
         if memory is not None:
             shutil.copyfile(memory, folder / MEMORY_IN)
     except OSError as error:
-        raise StoreError(f"{folder}: cannot be written ({error}). Free space or choose another folder.") from None
+        raise StoreError(
+            f"{folder}: cannot be written ({error}). Free space or choose another folder."
+        ) from None

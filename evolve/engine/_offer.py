@@ -65,4 +65,3 @@ def _arms(name: str, operator: Operator, models: ModelsConfig | None) -> list[Ar
         wanted = "--command 'PROGRAM ARGUMENTS'" if name == COMMAND else "--model PROVIDER/NAME"
         raise UsageError(f"operator {name!r}: asks a model, but the run has none. Give {wanted}.")
     return [Arm(name, spec.name, spec.weight) for spec in specs]
-

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, Protocol
 
-from evolve.engine._tickets import Outcome
+from evolve.engine._tickets import STARVED, Outcome
 from evolve.store import Commit
 
 OrderName = Literal["ticket", "arrival"]
@@ -45,11 +45,15 @@ class Script:
 
     def __init__(self, commits: Iterable[Commit]) -> None:
         """Read the order of a run's commits."""
+        self.starved: set[int] = set()
+        """Tickets that could not ask all they wanted: the budget was used up."""
         self._order: list[int] = []
         self._due: dict[int, list[int]] = {}
         for commit in commits:
             self._order.append(commit.program.id)
             self._due.setdefault(commit.program.saw, []).append(commit.program.id)
+            if commit.evaluation.feedback == STARVED:
+                self.starved.add(commit.program.id)
 
     def __len__(self) -> int:
         """Return the number of commits."""

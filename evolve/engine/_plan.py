@@ -119,9 +119,7 @@ def plan_run(
     at_once = sum(spec.concurrency for spec in config.models.use)
     at_once += sum(spec.concurrency for spec in config.models.command)
     ticket_s = max(calls_a_ticket * latency / at_once, evaluation_s / config.workers)
-    tickets, ends_by = _tickets(
-        config.budget.or_default(), calls_a_ticket, (prompt + reply), usd, ticket_s
-    )
+    tickets, ends_by = _tickets(config.budget.or_default(), calls_a_ticket, (prompt + reply), usd, ticket_s)
     calls = math.ceil(tickets * calls_a_ticket)
     return Plan(
         lines=lines,
@@ -213,4 +211,3 @@ def _tickets(
     if budget.max_usd is not None and usd:
         ends.append((budget.max_usd / (calls * usd), "max_usd"))
     return min(ends) if ends else (DEFAULT_MAX_EVALS, "")
-

@@ -21,7 +21,9 @@ _EVALUATIONS = 4
 """Of the seed; the first one warms up."""
 
 
-async def aplan(problem: str | Path, *, latency_s: float | None = None, **options: Unpack[RunOptions]) -> Plan:
+async def aplan(
+    problem: str | Path, *, latency_s: float | None = None, **options: Unpack[RunOptions]
+) -> Plan:
     """Foresee a run: renders its prompts, measures an evaluation of its seed, looks up prices. Sends nothing.
 
     Args:

@@ -120,7 +120,9 @@ async def afork(
     with Reader(folder) as reader:
         seq = reader.commit(at).program.seq
     if seq < len(problem.seeds):
-        raise UsageError(f"--at {at}: must be a program after the {len(problem.seeds)} seeds, or the last of them.")
+        raise UsageError(
+            f"--at {at}: must be a program after the {len(problem.seeds)} seeds, or the last of them."
+        )
     limits = config.budget.model_copy(update=budget.model_dump(exclude_none=True) if budget else {})
     merged = {**config.model_dump(), **(changes or {}), "budget": limits.model_dump()}
     forked = validate(merged, RunConfig, UsageError, where="fork")
@@ -155,7 +157,9 @@ def _copy_inputs(source: Path, target: Path) -> None:
         if (source / MEMORY_IN).is_file():
             shutil.copyfile(source / MEMORY_IN, target / MEMORY_IN)
     except OSError as error:
-        raise StoreError(f"{target}: cannot be written ({error}). Free space or choose another folder.") from None
+        raise StoreError(
+            f"{target}: cannot be written ({error}). Free space or choose another folder."
+        ) from None
 
 
 def _first_difference(recorded: Path, replayed: Path) -> str:
@@ -188,5 +192,3 @@ def _difference(old: Commit, new: Commit) -> str:
         if was != now:
             return f"program {old.program.id}: {name} was {was!r} on record and is {now!r} now"
     return ""
-
-

@@ -128,9 +128,7 @@ async def open_background(
     """
     assert config.models is not None
     budget = config.budget
-    ledger = CallBudget(
-        max_calls=budget.max_calls, max_tokens=budget.max_tokens, max_usd=budget.max_usd
-    )
+    ledger = CallBudget(max_calls=budget.max_calls, max_tokens=budget.max_tokens, max_usd=budget.max_usd)
     copied = folder / PROMPTS
     prompts = Prompts([copied] if copied.is_dir() else [], max_tokens=config.models.prompt_tokens)
     carried = folder / MEMORY_IN

@@ -14,6 +14,10 @@ from evolve.prompts import Lesson, PromptContext
 from evolve.source import code_hash
 
 
+STARVED = "no call to a model was left in the budget"
+"""Why a ticket of ticket order has no program; the feedback of its commit."""
+
+
 def ticket_seed(run_seed: int, ticket: int) -> int:
     """Return the seed of a ticket's generator; stored with the program, it alone repeats its choices.
 

@@ -12,7 +12,7 @@ from evolve.models._calls import Models, Spent
 from evolve.models._failure import Failure
 from evolve.models._health import OnEvent
 from evolve.models._journal import Ended, Journal, MemoryJournal, Recorded, Sent, Usage, usage_of
-from evolve.models._prices import estimate_tokens
+from evolve.models._prices import Price, estimate_tokens
 from evolve.models._secrets import scrub
 from evolve.models._settings import CallSettings, CommandSpec, ModelsConfig, ModelSpec, parse_model_option
 from evolve.models._ticket import TicketCalls, Vector
@@ -35,6 +35,7 @@ __all__ = [
     "ModelsConfig",
     "NoReply",
     "OnEvent",
+    "Price",
     "RawReply",
     "RawVectors",
     "Recorded",

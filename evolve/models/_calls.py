@@ -20,9 +20,9 @@ from evolve.models._dispatch import Dispatcher
 from evolve.models._failure import one_line
 from evolve.models._health import OnEvent
 from evolve.models._journal import Journal, Recorded, Usage
-from evolve.models._lane import Lane, lane_of
+from evolve.models._lane import FREE, Lane, lane_of
 from evolve.models._litellm_backend import LitellmBackend
-from evolve.models._prices import CostMap, price
+from evolve.models._prices import CostMap, Price, price
 from evolve.models._request import Spec, canonical, embedding_question, question, sound
 from evolve.models._secrets import scrub
 from evolve.models._settings import CommandSpec, ModelsConfig, ModelSpec
@@ -96,6 +96,7 @@ class Models:
         self._embedder = embedder or self._litellm
         self._cost_map = cost_map or self._litellm.cost_entry
         specs: tuple[Spec, ...] = (*config.use, *config.command)
+        self._prices: dict[str, Price | None] = {}
         self._lanes = {spec.name: lane_of(spec, clock=clock, on_event=on_event) for spec in specs}
         embedding = config.embedding_spec
         self._embedding = lane_of(embedding, clock=clock, on_event=on_event) if embedding else None
@@ -182,6 +183,12 @@ class Models:
         return self._budget.in_flight
 
     @property
+    def prices(self) -> Mapping[str, Price | None]:
+        """What the tokens of each model cost, as looked up by `start`; None: nobody knows. Commands are free."""
+        free = {spec.name: FREE for spec in self._config.command}
+        return {**dict.fromkeys((spec.name for spec in self._config.use)), **self._prices, **free}
+
+    @property
     def spent(self) -> Spent:
         """What has been used so far, over all sessions."""
         return Spent(sum(self._turns.usage.values(), Usage()), dict(self._turns.usage))
@@ -214,7 +221,7 @@ class Models:
         for lane in lanes:
             if isinstance(lane.spec, CommandSpec):
                 continue
-            known = price(lane.spec, self._cost_map)
+            self._prices[lane.spec.name] = known = price(lane.spec, self._cost_map)
             if known is None:
                 unknown.append(lane.spec.name)
             else:

@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import logging
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from types import ModuleType
@@ -104,6 +105,8 @@ def _load() -> tuple[ModuleType, ContextVar[bool] | None]:
         os.environ.setdefault(name, value)
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(name).disabled = True  # they write to the terminal, over whatever is shown there
+    # Raised while litellm builds its models at the first call; nothing that a user could act upon.
+    warnings.filterwarnings("ignore", message=r"Item .* on TypedDict class .* is using the `ReadOnly`")
     litellm: Any = importlib.import_module("litellm")
     litellm.suppress_debug_info = True
     litellm.turn_off_message_logging = True

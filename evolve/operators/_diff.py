@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from evolve.operators._reply import CUT_OFF, EDIT_END, EDIT_START, Answer, Unusable
+from evolve.operators._reply import CUT_OFF, EDIT_END, EDIT_START, Answer, Unusable, ends_edit
 
 _DIVIDER = re.compile(r"[ \t]*={5,9}[ \t]*")
 _SHOWN_LINES, _SHOWN_FAULTS = 8, 3
@@ -130,13 +130,12 @@ def _body(
     lines: list[str], at: int, start: re.Match[str], number: int, *, cut: bool
 ) -> tuple[list[str], int]:
     """Return the lines of a block that begins at `at`, and where the text after it begins."""
-    indent, count = start["indent"], len(start["marks"])
     ends = []
     for i in range(at, len(lines)):
         line = lines[i]
+        if ends_edit(start, line):
+            return lines[at:i], i + 1
         if EDIT_END.fullmatch(line):
-            if line.startswith(indent + ">" * count) and line.count(">") == count:
-                return lines[at:i], i + 1
             ends.append(i)
         elif line.rstrip() == start.string.rstrip():
             break

@@ -105,29 +105,40 @@ class _Scan:
         self.fence: re.Match[str] | None = None
         self._inside: list[str] = []
         self._thinking = False
-        self._editing = False
+        self._edit: re.Match[str] | None = None
+        self._only_edits = False
 
     def line(self, line: str) -> None:
-        if self._thinking or (self.fence is None and not self._editing):
+        if self._thinking or (self.fence is None and self._edit is None):
             left = self._without_thoughts(line)
             if left is None:
                 return
             line = left
-        if self.fence is not None:
-            self.kept.append(line)
-            if _closes(self.fence, line):
-                self.end_fence(closed=True)
-            else:
+        self.kept.append(line)
+        if self._edit is not None:
+            if ends_edit(self._edit, line):
+                self._edit = None
+            if self.fence is not None:
                 self._inside.append(line)
-        elif self._editing:
-            self.kept.append(line)
-            self._editing = EDIT_END.fullmatch(line) is None
+        elif self.fence is not None:
+            self._in_fence(self.fence, line)
         else:
-            self.kept.append(line)
             self.fence = _FENCE.fullmatch(line)
-            self._editing = EDIT_START.fullmatch(line) is not None
-            if self.fence is None and not self._editing:
+            self._only_edits = True
+            self._edit = EDIT_START.fullmatch(line)
+            if self.fence is None and self._edit is None:
                 self.prose.append(line)
+
+    def _in_fence(self, fence: re.Match[str], line: str) -> None:
+        if _closes(fence, line):
+            self.end_fence(closed=True)
+            return
+        self._inside.append(line)
+        if self._only_edits and line.strip():
+            # A fence around edit blocks: it cannot be closed by the text that they search or put.
+            # In a fence around a program a line like this is part of a string.
+            self._edit = EDIT_START.fullmatch(line)
+            self._only_edits = self._edit is not None or _FIELD.fullmatch(line) is not None
 
     def end_fence(self, *, closed: bool) -> None:
         assert self.fence is not None
@@ -159,6 +170,16 @@ class _Scan:
                 started = True
             line = line[end.end() :].lstrip()
         return None if started and not line else line
+
+
+def ends_edit(start: re.Match[str], line: str) -> bool:
+    """Tell whether a line ends an edit block, with the indentation and the signs of its first line."""
+    signs = ">" * len(start["marks"])
+    return (
+        EDIT_END.fullmatch(line) is not None
+        and line.startswith(start["indent"] + signs)
+        and line.count(">") == len(signs)
+    )
 
 
 def _closes(fence: re.Match[str], line: str) -> bool:
@@ -245,16 +266,17 @@ def _unfenced(answer: Answer, entry: str) -> str:
     starts = [number for number, line in enumerate(lines) if _CODE_BEGINS.match(line)]
     for start in starts[:_STARTS]:
         text = _trimmed("\n".join(lines[start:]))
-        fault = _first_fault(text)
-        if fault > 1:
-            text = _without_prose(text, fault)
+        fault = _fault(text)
+        # An apostrophe in the prose below the code is found before a fault above it.
+        while fault > 1 and (shorter := _without_prose(text, fault)) != text:
+            text, fault = shorter, _fault(shorter)
         if fault != 1 and mentions(text, entry):
             return text  # possibly with a syntax error, which the model is told
     raise Unusable(f"The reply holds no program. {_asked_for(entry)}")
 
 
-def _first_fault(text: str) -> int:
-    """Return the number of the line at which a text stops being Python; 0: nowhere."""
+def _fault(text: str) -> int:
+    """Return the number of a line at which a text is no Python; 0: there is none."""
     try:
         parse(text)
     except SyntaxError as error:
@@ -272,7 +294,7 @@ def _without_prose(text: str, fault: int) -> str:
 
 
 def _parses(text: str) -> bool:
-    return _first_fault(text) == 0
+    return _fault(text) == 0
 
 
 def _trimmed(text: str) -> str:

@@ -68,7 +68,7 @@ def _kept(match: re.Match[str]) -> str:
 def _is_docstring(match: re.Match[str]) -> bool:
     """Tell whether a string fills its lines and stands first in the text or right below a colon."""
     text, start, end = match.string, *match.span()
-    while start and text[start - 1] in " \trRuU":
+    while start and text[start - 1] in " \t":
         start -= 1
     before = text[:start] if start < 2 else text[start - 2 : start]
     return (not before.strip() or before == ":\n") and text[end : end + 1] in ("", "\n")

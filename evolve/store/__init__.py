@@ -5,4 +5,17 @@ from evolve.store._reader import ArmUse, Commit, Reader
 from evolve.store._schema import SCHEMA_VERSION, HypothesisRow, ModelReply, ModelRequest
 from evolve.store._writer import Batch, Row, Writer
 
-__all__ = ["SCHEMA_VERSION", "ArmUse", "Batch", "Commit", "HypothesisRow", "ModelReply", "ModelRequest", "Reader", "Row", "Writer", "copy_calls", "copy_commits"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "ArmUse",
+    "Batch",
+    "Commit",
+    "HypothesisRow",
+    "ModelReply",
+    "ModelRequest",
+    "Reader",
+    "Row",
+    "Writer",
+    "copy_calls",
+    "copy_commits",
+]

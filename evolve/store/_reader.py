@@ -196,7 +196,9 @@ class Reader:
         valid = _count_if(col(schema.EvaluationRow.status) == "valid")
         kept = select(col(schema.ArchiveEvent.program)).where(schema.ArchiveEvent.status > 0)
         improved = _count_if(col(schema.Program.id).in_(kept))
-        sums = [func.sum(column) for column in (schema.Program.calls, schema.Program.tokens, schema.Program.usd)]
+        sums = [
+            func.sum(column) for column in (schema.Program.calls, schema.Program.tokens, schema.Program.usd)
+        ]
         query = (
             select(schema.Program.arm, func.count(), valid, improved, *sums)
             .join(schema.EvaluationRow, col(schema.EvaluationRow.program) == col(schema.Program.id))

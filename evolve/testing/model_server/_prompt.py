@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from evolve.testing.model_server._mutate import parses
 
 SEARCH = "<<<<<<< SEARCH"
-_BLOCK = re.compile(
-    r"^(?P<fence>`{3,})[ \t]*(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=fence)`*[ \t]*$", re.M | re.S
-)
+_FENCE = re.compile(r"^(`{3,})[ \t]*([^\n`]*)$\n?", re.M)
 _ANNOUNCED = (
     re.compile(r"^#+.*program to change.*$", re.M | re.I),
     re.compile(r"^.*program to change.*$", re.M | re.I),
@@ -30,6 +28,15 @@ class Message(NamedTuple):
 
     role: str
     content: str
+
+
+class Block(NamedTuple):
+    """A fenced part of a text: where its fences begin and end, and what stands between them."""
+
+    start: int
+    end: int
+    info: str
+    body: str
 
 
 class Prompt:
@@ -90,19 +97,37 @@ class Prompt:
     def metrics(self) -> list[str]:
         """Metrics to choose from, or else the names that stand before a number at the beginning of a line."""
         choice = _METRICS.search(self.text)
-        found = re.findall(r"\w+", choice[1]) if choice else _METRIC.findall(_BLOCK.sub("", self.text))
+        found = re.findall(r"\w+", choice[1]) if choice else _METRIC.findall(_unfenced(self.text))
         return list(dict.fromkeys(name for name in found if name != "or"))
 
 
+def fenced_blocks(text: str) -> Iterator[Block]:
+    """Yield the outermost fenced blocks; a fence is closed by one that is at least as long."""
+    opened = None
+    for fence in _FENCE.finditer(text):
+        if opened is None:
+            opened = fence
+        elif len(fence[1]) >= len(opened[1]) and not fence[2].strip():
+            yield Block(opened.start(), fence.end(), opened[2].strip(), text[opened.end() : fence.start()])
+            opened = None
+
+
+def _unfenced(text: str) -> str:
+    parts, at = [], 0
+    for block in fenced_blocks(text):
+        parts.append(text[at : block.start])
+        at = block.end
+    return "".join([*parts, text[at:]])
+
+
 def _program_in(text: str) -> str | None:
-    blocks = [found for found in _BLOCK.finditer(text) if found["body"].strip()]
+    blocks = [block for block in fenced_blocks(text) if block.body.strip()]
     if not blocks:
         return None
     for announcement in _ANNOUNCED:
         for line in reversed(list(announcement.finditer(text))):
-            following = next((block for block in blocks if block.start() >= line.end()), None)
+            following = next((block for block in blocks if block.start >= line.end()), None)
             if following is not None:
-                return following["body"]
-    python = [block for block in blocks if block["info"].strip().lower() in ("python", "py", "")]
-    programs = [block["body"] for block in python if parses(block["body"])]
-    return max(programs, key=len, default=None)
+                return following.body
+    python = [block.body for block in blocks if block.info.lower() in ("python", "py", "")]
+    return max(filter(parses, python), key=len, default=None)

@@ -63,7 +63,9 @@ def compose(prompt: Prompt, script: Script, mode: Mode, rng: random.Random) -> S
         return Said(_PROSE)
     if mode == "missing_search":
         return Said(_missing_search(rng))
-    text = _canned(prompt, script) or _answer(prompt, mode, rng)
+    text = None if mode in ("syntax_error", "renamed_entry") else _canned(prompt, script)
+    if text is None:
+        text = _answer(prompt, mode, rng)
     if mode == "huge":
         text = _PADDING * (script.huge_bytes // len(_PADDING)) + text
     return Said(text)

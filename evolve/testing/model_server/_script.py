@@ -90,7 +90,7 @@ class Script(_Table):
     first: tuple[Mode, ...] = ()
     """Modes of the first times that each prompt is seen, before any draw."""
     canned: tuple[Canned, ...] = ()
-    """Fixed replies; the first that matches. They replace the text of "ok" alone."""
+    """Fixed replies, the first that matches, where a good one would be given."""
     vary: bool = False
     """Answer a repeated prompt with another text, as a model at a temperature above zero does."""
     latency_s: float = Field(default=0.0, ge=0.0)
