@@ -6,7 +6,15 @@ Everything here is for a person to read; the command line prints the text and no
 
 from __future__ import annotations
 
-__all__ = ["EvolveError", "ModelError", "ProblemError", "RunError", "SandboxError", "StoreError", "UsageError"]
+__all__ = [
+    "EvolveError",
+    "ModelError",
+    "ProblemError",
+    "RunError",
+    "SandboxError",
+    "StoreError",
+    "UsageError",
+]
 
 
 class EvolveError(Exception):

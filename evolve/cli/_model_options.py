@@ -68,7 +68,7 @@ Memory = Annotated[
     typer.Option(
         "--memory",
         metavar="RUN",
-        help="Begin with the lessons and blocks of another run of the problem: its folder or its memory.json.",
+        help="Begin with the lessons and blocks of another run of the problem: its folder or memory.json.",
         show_default=False,
     ),
 ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 
 from evolve.engine._history import History, Past
-from evolve.engine._novelty import Recent
+from evolve.engine._novelty import Recent, Vectors
 from evolve.engine._programs import Programs
 from evolve.engine._state import State
 from evolve.engine._tickets import Ticket, identity, ticket_seed
@@ -35,7 +35,7 @@ _ANGLES = (
 )
 """What a prompt may ask to look at first."""
 _PAUSES_STREAM = 2**61
-"""Spawn keys from here on belong to the pauses between attempts, which must not touch a ticket's own draws."""
+"""Spawn keys from here on belong to the pauses between attempts, which leave a ticket's own draws alone."""
 
 
 class Background:
@@ -56,6 +56,7 @@ class Background:
         window: int,
         similarity: float,
         reflect_every: int,
+        embeds: bool = False,
     ) -> None:
         self.models: Models
         self.listener: Callable[[str, dict[str, object]], None] = lambda _kind, _data: None
@@ -63,6 +64,8 @@ class Background:
         self.prompts = prompts
         self.history = History()
         self.recent = Recent(window)
+        self._vectors = Vectors.kept(window) if embeds else None
+        self._embedded: dict[int, Sequence[float]] = {}
         self._problem = problem
         self._view = problem_view(problem)
         self._state = state
@@ -85,6 +88,9 @@ class Background:
         self.history.commit(past)
         if text is not None:
             self.recent.commit(self._state.committed, past.id, text)
+            vector = self._embedded.pop(past.id, None)
+            if vector is not None and self._vectors is not None:
+                self._vectors.commit(self._state.committed, past.id, vector)
             self.memory.commit(past.id, text, reward=reward)
 
     def paid(self, usd: float) -> None:
@@ -92,7 +98,7 @@ class Background:
         self._priced = self._priced or usd > 0
 
     def cost(self, ticket: Ticket) -> float:
-        """Return what the bandit is told that a ticket cost: dollars once any call had a price, else tokens."""
+        """Return what the bandit is told that a ticket cost: dollars once a call had a price, else tokens."""
         if ticket.calls is None:
             return 0.0
         return ticket.calls.usd if self._priced or ticket.calls.usd > 0 else float(ticket.calls.tokens)
@@ -140,7 +146,7 @@ class Background:
             angle=_ANGLES[int(rng.integers(len(_ANGLES)))],
             editable=has_markers(self._programs.view(parent).text),
         )
-        known = partial(self._known, saw=self._state.committed, parents=(*parents, parent))
+        known = partial(self._known, calls, self._state.committed, (*parents, parent))
         return ModelSide(calls, self.prompts, view, known)
 
     def reflection(self) -> PromptContext:
@@ -165,7 +171,11 @@ class Background:
         found = (block for block in self.memory.blocks(_BLOCKS_SHOWN) if block.name not in names)
         return (*declared, *found)
 
-    async def _known(self, text: str, *, saw: int, parents: tuple[int, ...]) -> str:
+    def embedded(self, program: int, vector: Sequence[float]) -> None:
+        """Keep the vector of a program that is about to be committed."""
+        self._embedded[program] = vector
+
+    async def _known(self, calls: TicketCalls, saw: int, parents: tuple[int, ...], text: str) -> str:
         """Say why a program is not new, judged by the commits that the ticket saw."""
         first = self._state.first_with(identity(text), up_to=saw)
         if first is not None:
@@ -175,6 +185,13 @@ class Background:
             return (
                 f"it is nearly the same as program {nearest[0]} (similarity {nearest[1]:.3f}), tried already"
             )
+        if self._vectors is None:
+            return ""
+        (vector,) = await calls.embed([text])
+        self.embedded(calls.ticket, vector)
+        close = self._vectors.nearest(vector, saw=saw, parents=parents)
+        if close is not None and close[1] >= self._similarity:
+            return f"it means nearly the same as program {close[0]} (cosine {close[1]:.3f}), tried already"
         return ""
 
 

@@ -9,8 +9,8 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from evolve._toml import load_toml
-from evolve.errors import RunError, StoreError, UsageError
 from evolve.engine._order import OrderName
+from evolve.errors import RunError, StoreError, UsageError
 from evolve.islands import Preset
 from evolve.models import ModelsConfig
 from evolve.problem import Scalar

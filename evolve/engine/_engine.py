@@ -17,6 +17,7 @@ from evolve.engine._background import Background, reward_of, settle
 from evolve.engine._budget import Uses, reached, seconds_left, share_used, uses
 from evolve.engine._config import RunConfig
 from evolve.engine._history import Past
+from evolve.engine._journal import recorded_vectors
 from evolve.engine._order import Order, Script, resolve_order
 from evolve.engine._programs import Programs
 from evolve.engine._progress import Progress
@@ -264,6 +265,9 @@ class Engine:
         self._recall_stages()
         self._earlier_s = self._reader.last_at_s()
         hypotheses, lessons = self._recall_ideas()
+        if self._background is not None:
+            for ticket, vector in recorded_vectors(self._reader):
+                self._background.embedded(ticket, vector)
         self._fill()
         for commit in self._reader.commits():
             applied = self.state.apply(_rows.verdict_of_commit(commit))
@@ -425,7 +429,7 @@ class Engine:
         return replace(outcome, evaluation=evaluation)
 
     def _without_call(self, ticket: Ticket) -> Outcome:
-        """Give up a ticket that may not ask: with the budget it is settled, with a stop it is repeated later."""
+        """Give up a ticket that may not ask: an exhausted budget settles it, after a stop it is repeated."""
         exhausted = self._background.models.exhausted if self._background is not None else None
         if exhausted is not None:
             self._starved = exhausted

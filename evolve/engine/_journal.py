@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Literal, cast
 
@@ -61,6 +62,13 @@ class StoreJournal:
 def usage_of_rows(request: ModelRequest, reply: ModelReply | None) -> Usage:
     """Return what one recorded call counts; without an end, its whole reservation."""
     return usage_of(_sent(request), _ended(reply, "") if reply else None)
+
+
+def recorded_vectors(reader: Reader) -> Iterator[tuple[int, list[float]]]:
+    """Yield (ticket, vector) of every embedding on record."""
+    for request, reply in reader.calls():
+        if request.purpose == "embed" and reply is not None and reply.status == "ok":
+            yield request.ticket, json.loads(reader.payload(reply.text))[0]
 
 
 def _stored(text: str) -> Row:

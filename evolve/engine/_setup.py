@@ -14,9 +14,10 @@ from evolve.engine._journal import StoreJournal
 from evolve.engine._offer import offer_of
 from evolve.engine._programs import Programs
 from evolve.engine._state import State
-from evolve.errors import UsageError
+from evolve.errors import ProblemError, UsageError
 from evolve.memory import Memory, load_memory
 from evolve.models import CallBudget, Models, ModelsConfig, parse_model_option
+from evolve.operators import marker_fault
 from evolve.problem import Problem
 from evolve.prompts import Prompts
 from evolve.store import Reader, Writer
@@ -49,9 +50,12 @@ def check_usable(config: RunConfig, problem: Problem) -> None:
     Raises:
         UsageError: an operator needs a model and there is none, a budget of calls limits nothing, the
             memory or a template cannot be used.
-        ProblemError: a template of the problem is wrong.
+        ProblemError: a template of the problem, or an EVOLVE-BLOCK comment of a seed, is wrong.
     """
     offer_of(config, problem)
+    for name, text in problem.seeds:
+        if fault := marker_fault(text):
+            raise ProblemError(f"{problem.folder / name}: {fault}")
     limits = [name for name in ("max_calls", "max_tokens", "max_usd") if getattr(config.budget, name)]
     if config.models is None:
         for given in (*limits, *(name for name in ("prompts", "memory") if getattr(config, name))):
@@ -143,6 +147,7 @@ async def open_background(
         window=config.window,
         similarity=config.models.similarity,
         reflect_every=config.models.reflect_every,
+        embeds=config.models.embedding is not None,
     )
     journal = StoreJournal(writer, reader)
     async with Models(

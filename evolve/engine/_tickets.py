@@ -13,7 +13,6 @@ from evolve.pipeline import Evaluation
 from evolve.prompts import Lesson, PromptContext
 from evolve.source import code_hash
 
-
 STARVED = "no call to a model was left in the budget"
 """Why a ticket of ticket order has no program; the feedback of its commit."""
 

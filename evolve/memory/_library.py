@@ -89,7 +89,9 @@ class Library:
                 chosen.append(block)
                 names.add(block.name)
                 parts |= block.found.parts
-        return tuple(BlockView(b.name, b.found.function.doc, b.found.text, b.credit, library=True) for b in chosen)
+        return tuple(
+            BlockView(b.name, b.found.function.doc, b.found.text, b.credit, library=True) for b in chosen
+        )
 
     def kept(self) -> list[KeptBlock]:
         """Return all blocks, most useful first, for another run."""

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from types import TracebackType
 from typing import Self
 
@@ -20,7 +21,7 @@ from evolve.models._dispatch import Dispatcher
 from evolve.models._failure import one_line
 from evolve.models._health import OnEvent
 from evolve.models._journal import Journal, Recorded, Usage
-from evolve.models._lane import FREE, Lane, lane_of
+from evolve.models._lane import Lane, lane_of
 from evolve.models._litellm_backend import LitellmBackend
 from evolve.models._prices import CostMap, Price, price
 from evolve.models._request import Spec, canonical, embedding_question, question, sound
@@ -184,9 +185,9 @@ class Models:
 
     @property
     def prices(self) -> Mapping[str, Price | None]:
-        """What the tokens of each model cost, as looked up by `start`; None: nobody knows. Commands are free."""
-        free = {spec.name: FREE for spec in self._config.command}
-        return {**dict.fromkeys((spec.name for spec in self._config.use)), **self._prices, **free}
+        """What the tokens of each model cost, as looked up by `start`; None: nobody knows."""
+        free = {spec.name: Price(Fraction(0), Fraction(0)) for spec in self._config.command}
+        return {**dict.fromkeys(spec.name for spec in self._config.use), **self._prices, **free}
 
     @property
     def spent(self) -> Spent:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from functools import lru_cache
 
 import numpy as np
 
@@ -31,6 +32,7 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(_ASIDE.sub(_kept, text.replace("\r\n", "\n")))
 
 
+@lru_cache(maxsize=64)  # a proposal is looked at before its evaluation and after
 def fingerprint(text: str) -> frozenset[int]:
     """Return hashes of the program's runs of three tokens; equal in every process and on every machine."""
     run = tokens(text)

@@ -129,6 +129,6 @@ def test_islands_without_blocks_use_no_block_operators(tmp_path: Path) -> None:
         arun(write_problem(tmp_path / "p"), budget=Budget(max_evals=60), runs=tmp_path / "runs")
     )
     with Reader(result.folder) as reader:
-        names = {name for name, *_ in reader.operators()}
+        names = {name for name, *_ in reader.arms()}
     assert names
     assert not names & {"insert_block", "remove_block"}

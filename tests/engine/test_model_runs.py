@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,11 +93,11 @@ def test_a_stopped_run_asks_nothing_twice(tmp_path: Path) -> None:
 @pytest.mark.parametrize("limit", [{"max_calls": 17}, {"max_tokens": 30_000}, {"max_usd": 0.02}])
 def test_64_calls_in_flight_never_overrun_the_budget(tmp_path: Path, limit: dict[str, float]) -> None:
     prices = {"usd_per_million_prompt": 1.0, "usd_per_million_reply": 4.0}
-    settings = {"concurrency": 64, "max_tokens": 500, **prices}
+    settings: dict[str, Any] = {"concurrency": 64, "max_tokens": 500, **prices}
     with serve(flaky(0.3), latency_s=0.01) as server:
-        result = evolve_with(
-            server, tmp_path, budget=Budget(**limit), window=80, settings={**settings, "timeout_s": 1.0}
-        )
+        settings["timeout_s"] = 1.0
+        budget = Budget.model_validate(limit)
+        result = evolve_with(server, tmp_path, budget=budget, window=80, settings=settings)
         used = {"max_calls": server.calls, "max_tokens": server.tokens, "max_usd": result.usd}
     assert (result.reason, result.calls) == (next(iter(limit)), server.calls)
     for name, most in limit.items():
@@ -230,3 +231,17 @@ def test_limits_of_calls_need_a_model(tmp_path: Path) -> None:
         asyncio.run(
             arun(write_problem(tmp_path / "sums"), budget=Budget(max_usd=1.0), runs=tmp_path / "runs")
         )
+
+
+def test_programs_can_be_compared_by_meaning(tmp_path: Path) -> None:
+    settings = {"embedding": "openai/embedder", "similarity": 0.5}
+    with serve() as server:
+        result = evolve_with(server, tmp_path, settings=settings, budget=Budget(max_calls=40))
+    with Reader(result.folder) as reader:
+        purposes = {request.purpose for request, _ in reader.calls()}
+        asked = [
+            reader.payload(request.request) for request, _ in reader.calls() if request.purpose == "resample"
+        ]
+    assert {"propose", "embed", "resample"} <= purposes
+    assert any("nearly the same" in text or "same program as" in text for text in asked)
+    assert asyncio.run(areplay(result.folder)).same

@@ -222,7 +222,7 @@ def test_an_arm_that_the_island_lacks_earns_nothing() -> None:
 
 
 def test_the_models_of_an_operator_share_its_weight() -> None:
-    arms = ["jitter", Arm("diff", "big"), Arm("diff", "small", 3.0)]
+    arms = [Arm("jitter"), Arm("diff", "big"), Arm("diff", "small", 3.0)]
     world = Archipelago(preset(1), MEASURES, arms, {"jitter": 1.0, "diff": 4.0})
     assert world.islands[0].bandit.arms == ("jitter", "diff@big", "diff@small")
     draws = [world.choose_arm(0, np.random.default_rng(seed)) for seed in range(2000)]

@@ -77,5 +77,5 @@ def test_speed() -> None:
     """Far above the 1 ms and 10 µs that they take, for machines under load."""
     text = "\n".join(f"    value{i % 40} = combine(value{(i * 7) % 40}, {i} * 0.5)" for i in range(200))
     a, b = fingerprint(text), fingerprint(text.replace("value3 ", "value4 "))
-    assert min(timeit.repeat(lambda: fingerprint(text), number=5, repeat=5)) / 5 < 0.01
+    assert min(timeit.repeat(lambda: fingerprint.__wrapped__(text), number=5, repeat=5)) / 5 < 0.01
     assert min(timeit.repeat(lambda: similarity(a, b), number=100, repeat=5)) / 100 < 1e-4

@@ -103,7 +103,7 @@ def change(folder: Path, statement: str, *values: object) -> None:
 
 def test_an_empty_run(reader: Reader) -> None:
     assert reader.run().config == {"window": 8}
-    assert (reader.last_id(), reader.statuses(), reader.operators()) == (0, {}, [])
+    assert (reader.last_id(), reader.statuses(), reader.arms()) == (0, {}, [])
     assert list(reader.commits()) == []
     assert reader.best(maximize=True) is None
     with pytest.raises(UsageError, match=r"program 1: this run has no programs yet\."):
@@ -117,7 +117,7 @@ def test_a_commit_comes_back_as_it_was(writer: Writer, reader: Reader) -> None:
     assert (found.program.operator, found.parents, found.evaluation.status) == ("jitter", (1,), "valid")
     assert reader.commit(1).evaluation.objective == 0.1 + 0.2
     assert reader.text(2) == "x = 1\r\n\ttext\n"
-    assert reader.operators() == [("jitter", 1, 1, 1), ("seed", 1, 1, 1)]
+    assert reader.arms() == [("jitter", 1, 1, 1, 0, 0, 0.0), ("seed", 1, 1, 1, 0, 0, 0.0)]
 
 
 def test_parents_keep_their_order(writer: Writer, reader: Reader) -> None:
@@ -269,7 +269,7 @@ def test_no_damage_ends_in_an_error_of_another_kind(
         damaged = data[:place] + bytes([data[place] ^ 0xA5]) * 40 + data[place + 40 :]
         (copy / "run.db").write_bytes(damaged[: len(data)])
         with contextlib.suppress(RunError, StoreError), Reader(copy) as reader:
-            reader.run(), reader.digest(), reader.operators(), reader.events(), reader.stage_results()
+            reader.run(), reader.digest(), reader.arms(), reader.events(), reader.stage_results()
             [reader.text(found.program.id) for found in reader.commits()]
 
 
