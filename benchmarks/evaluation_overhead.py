@@ -1,8 +1,9 @@
 """What one sandboxed evaluation costs, beside what else could be done on the same machine.
 
-Measured in one run: evaluations of a trivial program under the strict policy (median, p95, parts), a
-bare fork, starting an interpreter, and the evaluator of OpenEvolve when the Python given with
---peers has it installed (`pip install openevolve` into an environment of its own).
+Measured in one run: evaluations of a trivial program under the strict policy (median, p95, parts), with
+numpy and with the usual scientific libraries preloaded, a bare fork, starting an interpreter, and the
+evaluators of OpenEvolve and ShinkaEvolve when the Python given with --peers has them installed
+(`pip install openevolve shinka-evolve` into an environment of its own).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import _peers
 import _results
 from engine_overhead import fork_floor_ms
 
@@ -24,6 +26,7 @@ from evolve.problem import load_problem
 from evolve.sandbox import Limits, LocalExecutor
 
 PROGRAM = "import numpy\n\n\ndef answer():\n    return float(numpy.arange(4.0).sum())\n"
+VALUE = 6.0
 DECLARATION = """
 [problem]
 name = "cost"
@@ -48,41 +51,15 @@ def score(output, params, case):
     return Score({'value': output})
 """
 HEAVY = ["numpy", "scipy.optimize", "pandas", "sklearn.ensemble"]
-
-OPENEVOLVE = """
-import asyncio, sys, tempfile, time, logging
-logging.disable(logging.CRITICAL)
-from openevolve.config import EvaluatorConfig
-from openevolve.evaluator import Evaluator
-code, runs = sys.argv[1], int(sys.argv[2])
-evaluation = tempfile.NamedTemporaryFile("w", suffix=".py", delete=False)
-evaluation.write('''
-import importlib.util
-def evaluate(path):
-    spec = importlib.util.spec_from_file_location("candidate", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return {"value": module.answer()}
-''')
-evaluation.close()
-async def main():
-    evaluator = Evaluator(EvaluatorConfig(cascade_evaluation=False), evaluation.name)
-    times = []
-    for index in range(runs):
-        start = time.perf_counter()
-        await evaluator.evaluate_program(code, str(index))
-        times.append(1000 * (time.perf_counter() - start))
-    print(" ".join(map(str, times)))
-asyncio.run(main())
-"""
+_FEWEST_FOR_P95 = 20
 
 
 def summary(times: list[float]) -> dict[str, float]:
-    """Return median and 95th percentile."""
-    return {
-        "median_ms": round(statistics.median(times), 2),
-        "p95_ms": round(statistics.quantiles(times, n=20)[-1], 2),
-    }
+    """Return the median, and the 95th percentile where there are enough times to have one."""
+    figures = {"median_ms": round(statistics.median(times), 2)}
+    if len(times) >= _FEWEST_FOR_P95:
+        figures["p95_ms"] = round(statistics.quantiles(times, n=20)[-1], 2)
+    return figures
 
 
 async def ours(preload: list[str], runs: int) -> dict[str, object]:
@@ -100,8 +77,9 @@ async def ours(preload: list[str], runs: int) -> dict[str, object]:
             for _ in range(runs):
                 started = time.perf_counter()
                 result = await executor.run(PROGRAM, "answer", {}, Limits())
-                await executor.score(result.output, {}, artifact=False, timeout_s=30)
+                verdict = await executor.score(result.output, {}, artifact=False, timeout_s=30)
                 times.append(1000 * (time.perf_counter() - started))
+                assert verdict.metrics == {"value": VALUE}, verdict
                 for part, seconds in result.parts.items():
                     parts.setdefault(part, []).append(1000 * seconds)
     medians = {part: round(statistics.median(values), 2) for part, values in parts.items()}
@@ -118,16 +96,17 @@ def interpreter(runs: int) -> dict[str, float]:
     return summary(times)
 
 
-def openevolve(python: str, runs: int) -> dict[str, object]:
-    """Call OpenEvolve's evaluator, which runs the program in its own process, without isolation."""
-    done = subprocess.run(
-        [python, "-c", OPENEVOLVE, PROGRAM, str(runs)], capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        return {"error": done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no output"}
+def peer_figures(peer: _peers.Peer, python: str, runs: int) -> dict[str, object]:
+    """Measure a peer's evaluator on the same program; say why where there is no figure."""
+    try:
+        measured = _peers.times_ms(peer, python, PROGRAM, VALUE, runs)
+    except _peers.PeerError as error:
+        return {"error": str(error)}
     return {
-        **summary([float(word) for word in done.stdout.split()]),
-        "isolation": "none: in the caller's process",
+        "version": measured["version"],
+        "runs": len(measured["times"]),
+        **summary(measured["times"]),
+        "isolation": peer.isolation,
     }
 
 
@@ -137,7 +116,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--runs", type=int, default=300, help="evaluations of each kind")
-    parser.add_argument("--peers", help="a Python with peers installed")
+    parser.add_argument("--peers", default=sys.executable, help="a Python with peers installed")
     options = parser.parse_args()
     figures: dict[str, object] = {
         "strict_numpy": asyncio.run(ours(["numpy"], options.runs)),
@@ -146,8 +125,10 @@ def main() -> None:
     }
     if all(importlib.util.find_spec(name.split(".")[0]) for name in HEAVY):
         figures["strict_heavy"] = asyncio.run(ours(HEAVY, options.runs))
-    if options.peers:
-        figures["openevolve"] = openevolve(options.peers, options.runs)
+    else:
+        figures["strict_heavy"] = {"preload": HEAVY, "error": "not installed"}
+    for name, peer in _peers.PEERS.items():
+        figures[name] = peer_figures(peer, options.peers, options.runs)
     for name, figure in figures.items():
         print(name, figure)
     _results.write("evaluation_overhead", figures)

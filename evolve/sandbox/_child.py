@@ -29,9 +29,9 @@ CONFINED = struct.Struct("<d")
 RESULT_OK = b"R"
 RESULT_ERROR = b"E"
 RESULT_MODULES = b"M"
+ERROR_CHARS = 4000
 _JOB_FD, _REPORT_FD = 3, 4
 _MOST_MODULES = 200
-_ERROR_CHARS = 4000
 _RESERVE_BYTES = 4 * 2**20
 """Kept free so that a program that has taken all its memory can still be reported as such."""
 _FILE_NAME = "<program>"
@@ -194,11 +194,11 @@ def _describe(error: BaseException) -> dict[str, Any]:
     """Render an error with the program's own frames only."""
     kind = type(error).__name__
     if isinstance(error, _codec.CodecError):
-        return {"kind": "output", "message": str(error)[:_ERROR_CHARS], "trace": ""}
+        return {"kind": "output", "message": str(error)[:ERROR_CHARS], "trace": ""}
     try:
-        message = str(error)[:_ERROR_CHARS]
+        message = str(error)[:ERROR_CHARS]
         lines = traceback.format_exception(type(error), error, _own_frames(error.__traceback__), limit=-6)
-        trace = "".join(lines)[-_ERROR_CHARS:]
+        trace = "".join(lines)[-ERROR_CHARS:]
     except BaseException:  # noqa: BLE001 - hostile __str__, or no memory left to format
         message, trace = "", ""
     return {

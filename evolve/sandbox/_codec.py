@@ -30,6 +30,11 @@ MAX_DIM = 2**31
 DTYPES = ("?", "<i1", "<i2", "<i4", "<i8", "<u1", "<u2", "<u4", "<u8", "<f2", "<f4", "<f8", "<c8", "<c16")
 _DTYPE_CODES = {name: code for code, name in enumerate(DTYPES)}
 _SCALARS = (bool, int, float, str)
+_QUOTED_CHARS = 60
+
+_Place = tuple[Any, ...]
+"""Where a value lies: empty, or the place of what contains it and the index or key there. Put into words
+only when something is wrong: a long key would be copied for every item behind it."""
 
 
 class CodecError(ValueError):
@@ -61,19 +66,24 @@ def encode(value: Any, max_bytes: int = 2**30) -> bytes:
             nesting deeper than 64, more than 1,000,000 items, or too many bytes.
     """
     writer = _Writer(max_bytes)
-    writer.value(value, "result", 0)
+    writer.value(value, (), 0)
     return b"".join(writer.parts)
 
 
-def decode(data: bytes) -> Any:
+def decode(data: bytes, max_nodes: int | None = None) -> Any:
     """Decode what `encode` made, or refuse it.
 
     Arrays are fresh and writable. Tables come back as `Table`.
 
+    Args:
+        data: An encoding, or anything at all.
+        max_nodes: Most values allowed, containers, keys and items alike: for those who cannot wait until
+            a million has been decoded. None: as many as `encode` allows.
+
     Raises:
-        CodecError: the bytes are no valid encoding, or break a cap.
+        CodecError: the bytes are no valid encoding, or break a cap; the text is short, whatever they hold.
     """
-    reader = _Reader(data)
+    reader = _Reader(data, MAX_NODES if max_nodes is None else max_nodes)
     value = reader.value(0)
     if reader.position != len(data):
         raise CodecError(f"{len(data) - reader.position} bytes follow the value; expected none")
@@ -87,10 +97,10 @@ class _Writer:
         self._nodes = 0
         self._numpy = sys.modules.get("numpy")
 
-    def value(self, value: Any, where: str, depth: int) -> None:
+    def value(self, value: Any, where: _Place, depth: int) -> None:
         self._nodes += 1
         if self._nodes > MAX_NODES:
-            raise CodecError(f"{where}: more than {MAX_NODES:,} items; return arrays instead of long lists")
+            raise _wrong(where, f"more than {MAX_NODES:,} items; return arrays instead of long lists")
         if depth > MAX_DEPTH:
             raise CodecError(f"nested deeper than {MAX_DEPTH} levels (does it contain itself?)")
         kind = type(value)
@@ -109,7 +119,7 @@ class _Writer:
         elif kind is list or kind is tuple:
             self._put((b"l" if kind is list else b"t") + struct.pack("<I", len(value)))
             for index, item in enumerate(value):
-                self.value(item, f"{where}[{index}]", depth + 1)
+                self.value(item, (where, index), depth + 1)
         elif kind is dict:
             self._dict(value, where, depth)
         elif self._numpy is not None and isinstance(value, (self._numpy.ndarray, self._numpy.generic)):
@@ -133,25 +143,23 @@ class _Writer:
         self._put(tag + struct.pack("<I", len(data)))
         self._put(data)
 
-    def _int(self, value: int, where: str) -> None:
-        size = (value.bit_length() + 8) // 8
+    def _int(self, value: int, where: _Place) -> None:
+        size = ((value if value >= 0 else ~value).bit_length() + 8) // 8  # the sign's bit included
         if size > MAX_INT_BYTES:
-            raise CodecError(
-                f"{where}: an integer of {value.bit_length():,} bits; at most {8 * MAX_INT_BYTES - 1:,}"
+            raise _wrong(
+                where, f"an integer of {value.bit_length():,} bits; at most {8 * MAX_INT_BYTES - 1:,}"
             )
         self._put(b"i" + struct.pack("<H", size) + value.to_bytes(size, "little", signed=True))
 
-    def _dict(self, value: dict[Any, Any], where: str, depth: int) -> None:
+    def _dict(self, value: dict[Any, Any], where: _Place, depth: int) -> None:
         self._put(b"d" + struct.pack("<I", len(value)))
         for key, item in value.items():
             if not _is_key(key):
-                raise CodecError(
-                    f"{where}: dict keys must be str or int below 2**60, got {type(key).__name__}"
-                )
+                raise _wrong(where, f"dict keys must be str or int below 2**60, got {type(key).__name__}")
             self.value(key, where, depth + 1)
-            self.value(item, f"{where}[{key!r}]", depth + 1)
+            self.value(item, (where, key), depth + 1)
 
-    def _numeric(self, value: Any, where: str, depth: int) -> None:
+    def _numeric(self, value: Any, where: _Place, depth: int) -> None:
         np: Any = self._numpy
         if isinstance(value, np.generic):
             refused = (np.longdouble, np.clongdouble, np.timedelta64)  # the last would lose its unit
@@ -166,27 +174,28 @@ class _Writer:
             raise CodecError(f"{_unknown(where, type(value))}; convert it with numpy.asarray")
         code = _dtype_code(value.dtype)
         if code is None or value.ndim > MAX_NDIM:
-            raise CodecError(
-                f"{where}: an array of dtype {value.dtype} with {value.ndim} dimensions; "
-                f"expected a bool, integer, float or complex array of at most {MAX_NDIM} dimensions"
+            raise _wrong(
+                where,
+                f"an array of dtype {value.dtype} with {value.ndim} dimensions; "
+                f"expected a bool, integer, float or complex array of at most {MAX_NDIM} dimensions",
             )
         self._check_room(value.nbytes)  # before the copy: a view can be far larger than its memory
         self._put(b"a" + struct.pack("<BB", code, value.ndim) + struct.pack(f"<{value.ndim}Q", *value.shape))
         self._put(np.ascontiguousarray(value, dtype=DTYPES[code]).tobytes())
 
-    def _frame(self, frame: Any, where: str, depth: int) -> None:
+    def _frame(self, frame: Any, where: _Place, depth: int) -> None:
         names = list(frame.columns)
         self._put(b"D" + struct.pack("<I", len(names)))
         for position, name in enumerate(names):
             if type(name) is not str:
-                raise CodecError(f"{where}: column names must be str, got {type(name).__name__} ({name!r})")
+                raise _wrong(where, f"column names must be str, got {type(name).__name__} ({name!r})")
             if name in names[:position]:
-                raise CodecError(f"{where}: two columns are named {name!r}; column names must be distinct")
+                raise _wrong(where, f"two columns are named {name!r}; column names must be distinct")
             column = frame.iloc[:, position]
             numeric = _dtype_code(column.dtype) is not None
             values = column.to_numpy() if numeric else [self._cell(cell) for cell in column.tolist()]
             self.value(name, where, depth + 1)
-            self.value(values, f"{where}[{name!r}]", depth + 1)
+            self.value(values, (where, name), depth + 1)
 
     def _cell(self, value: Any) -> Any:
         """Turn a cell of a non-numeric column into a plain scalar: missing is None, dates are text."""
@@ -198,17 +207,18 @@ class _Writer:
 
 
 class _Reader:
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, max_nodes: int) -> None:
         if data[: len(MAGIC)] != MAGIC:
             raise CodecError(f"must begin with {MAGIC!r}, got {data[: len(MAGIC)]!r}")
         self._data = data
         self.position = len(MAGIC)
         self._nodes = 0
+        self._max_nodes = max_nodes
 
     def value(self, depth: int) -> Any:
         self._nodes += 1
-        if depth > MAX_DEPTH or self._nodes > MAX_NODES:
-            raise CodecError(f"nested deeper than {MAX_DEPTH} levels or more than {MAX_NODES:,} items")
+        if depth > MAX_DEPTH or self._nodes > self._max_nodes:
+            raise CodecError(f"nested deeper than {MAX_DEPTH} levels or more than {self._max_nodes:,} items")
         tag = self._take(1)
         read = _READERS.get(tag)
         if read is None:
@@ -296,11 +306,11 @@ class _Reader:
             name = self.value(depth + 1)
             column = self.value(depth + 1)
             if type(name) is not str or name in columns:
-                raise CodecError(f"a table's column names must be distinct text, got {name!r}")
+                raise CodecError(f"a table's column names must be distinct text, got {_quoted(name)}")
             plain = type(column) is list and all(cell is None or type(cell) in _SCALARS for cell in column)
             if not plain and getattr(column, "ndim", 0) != 1:
                 raise CodecError(
-                    f"table column {name!r} must be a list of scalars or a one-dimensional array"
+                    f"table column {_quoted(name)} must be a list of scalars or a one-dimensional array"
                 )
             columns[name] = column
         if len({len(column) for column in columns.values()}) > 1:
@@ -335,15 +345,32 @@ def _dtype_code(dtype: Any) -> int | None:
     return _DTYPE_CODES.get("?" if name == "|b1" else f"<{name[1:]}")
 
 
-def _utf8(text: str, where: str) -> bytes:
+def _utf8(text: str, where: _Place) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise CodecError(f"{where}: text that cannot be written as UTF-8: {error.reason}") from None
+        raise _wrong(where, f"text that cannot be written as UTF-8: {error.reason}") from None
 
 
-def _unknown(where: str, kind: type) -> str:
+def _words(where: _Place) -> str:
+    steps = []
+    while where:
+        where, step = where
+        steps.append(f"[{step!r}]")
+    return "result" + "".join(reversed(steps))
+
+
+def _wrong(where: _Place, what: str) -> CodecError:
+    return CodecError(f"{_words(where)}: {what}")
+
+
+def _quoted(value: Any) -> str:
+    """Show what was received, in few characters and without looking into what may be huge."""
+    return repr(value[:_QUOTED_CHARS]) if type(value) is str else type(value).__name__
+
+
+def _unknown(where: _Place, kind: type) -> str:
     return (
-        f"{where} is of type {kind.__module__}.{kind.__qualname__}; expected None, bool, int, float, "
+        f"{_words(where)} is of type {kind.__module__}.{kind.__qualname__}; expected None, bool, int, float, "
         "str, bytes, list, tuple, dict, numeric arrays or data frames"
     )

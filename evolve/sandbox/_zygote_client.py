@@ -23,6 +23,7 @@ _GRACE_S = 5.0
 """How much later than the zygote's own deadline it is itself taken for dead."""
 _ROOM_FOR_FRAMES = 32_768
 _MOST_HINTS = 200
+_ERROR_PARTS = ("kind", "message", "trace")
 _MOST_RUNS = 10_000
 _MOST_GROWTH_KB = 64 * 1024
 
@@ -244,18 +245,21 @@ def _modules(raw: bytes) -> list[str]:
     if kind != _child.RESULT_MODULES:
         return []
     try:
-        names = _codec.decode(body)
+        names = _codec.decode(body, max_nodes=1 + _MOST_HINTS)
     except _codec.CodecError:
         return []
-    return [name for name in names[:_MOST_HINTS] if isinstance(name, str)] if isinstance(names, list) else []
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def _explain_error(body: bytes) -> tuple[str, bytes, str]:
+    """Read the error that a program says it ended with; it may say anything, but not hold up the engine."""
     try:
-        error = _codec.decode(body)
-        kind, message, trace = (str(error[key]) for key in ("kind", "message", "trace"))
-    except (_codec.CodecError, KeyError, TypeError):
+        error = _codec.decode(body, max_nodes=1 + 2 * len(_ERROR_PARTS))
+    except _codec.CodecError:
+        error = None
+    if not isinstance(error, dict) or not all(isinstance(error.get(part), str) for part in _ERROR_PARTS):
         return "failed", b"", "ended with an error that cannot be read"
+    kind, message, trace = (error[part][: _child.ERROR_CHARS] for part in _ERROR_PARTS)
     return ("memory" if kind == "memory" else "failed"), b"", f"{message}\n{trace}".strip()
 
 

@@ -293,10 +293,9 @@ def test_a_single_case_needs_no_list(tmp_path: Path, fake: FakeExecutor) -> None
     "forged",
     [
         [b"1"],
-        [b"1", b"2", b"3"],
         [b"1", "2"],
         [b"1", None],
-        {"0": b"1", "1": b"2"},
+        {"0": b"1"},
         b"12",
         None,
     ],
@@ -312,6 +311,20 @@ def test_anything_but_a_result_for_every_case_is_a_failure(
     evaluation, _ = evaluate(in_one_process(tmp_path), fake, TWO)
     assert evaluation.status == "failed"
     assert evaluation.feedback == "returned something else than a result for every case"
+    assert fake.scores == []
+
+
+@pytest.mark.parametrize("forged", [[b"1", b"2", b"3"], {"0": b"1", "1": b"2"}, [[b"1"], [b"2"]]], ids=repr)
+def test_more_than_a_result_for_every_case_is_not_read_to_the_end(
+    tmp_path: Path, fake: FakeExecutor, forged: Any
+) -> None:
+    async def forge(_call: int) -> RunResult:
+        return ran(output=encode(forged))
+
+    fake.on_run = forge
+    evaluation, _ = evaluate(in_one_process(tmp_path), fake, TWO)
+    assert evaluation.status == "failed"
+    assert evaluation.feedback.endswith("more than 3 items")
     assert fake.scores == []
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+import time
 import tracemalloc
 from collections import OrderedDict
 from typing import Any
@@ -16,6 +17,7 @@ from evolve.sandbox._codec import DTYPES, MAX_DEPTH, MAX_INT_BYTES, MAX_NDIM
 
 MAGIC = b"EV1"
 BIGGEST_INT = 2 ** (8 * MAX_INT_BYTES - 1) - 1
+SMALLEST_INT = -BIGGEST_INT - 1
 
 
 def numpy_dtypes() -> st.SearchStrategy[np.dtype[Any]]:
@@ -32,7 +34,7 @@ scalars = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-(2**100), 2**100),
-    st.sampled_from([-BIGGEST_INT, -(2**63) - 1, 2**64, BIGGEST_INT]),
+    st.sampled_from([SMALLEST_INT, -(2**63) - 1, -128, 2**64, BIGGEST_INT]),
     st.floats(),
     st.text(st.characters(exclude_categories=["Cs"])),
     st.binary(max_size=20),
@@ -154,6 +156,7 @@ REFUSED: list[tuple[Any, str]] = [
     ({"a": {None: 0}}, r"result\['a'\]: dict keys .* got NoneType"),
     (["a", "\ud800"], r"^result\[1\]: text that cannot be written as UTF-8: surrogates not allowed"),
     ([BIGGEST_INT + 1], r"^result\[0\]: an integer of 8,192 bits; at most 8,191"),
+    ([SMALLEST_INT - 1], r"^result\[0\]: an integer of 8,192 bits; at most 8,191"),
 ]
 
 
@@ -161,6 +164,15 @@ REFUSED: list[tuple[Any, str]] = [
 def test_other_values_are_refused_with_their_place(value: Any, message: str) -> None:
     with pytest.raises(CodecError, match=message):
         encode(value)
+
+
+@pytest.mark.parametrize("size", [1, 2, 8, MAX_INT_BYTES])
+def test_the_extreme_integers_of_a_length_need_no_further_byte(size: int) -> None:
+    """Else one would decode and not encode again, and the scorer be blamed that passes it on."""
+    for value in (-(2 ** (8 * size - 1)), 2 ** (8 * size - 1) - 1):
+        data = MAGIC + b"i" + struct.pack("<H", size) + value.to_bytes(size, "little", signed=True)
+        assert decode(data) == value
+        assert encode(value) == data
 
 
 def test_the_depth_is_capped_on_both_sides() -> None:
@@ -193,6 +205,14 @@ def test_the_encoding_is_capped(value: Any) -> None:
     assert len(encode(value, max_bytes=size)) == size
     with pytest.raises(CodecError, match=r"larger than the problem allows \(candidate.output_mb\)"):
         encode(value, max_bytes=size - 1)
+
+
+def test_a_long_key_is_not_copied_for_every_item_behind_it() -> None:
+    started = time.process_time()
+    encode({"k" * 2_000_000: [None] * 50_000})
+    assert time.process_time() - started < 2
+    with pytest.raises(CodecError, match=r"^result\['k'\]\[1\]\[0\] is of type"):
+        encode({"k": [None, ({1},)]})
 
 
 def test_a_view_larger_than_its_memory_is_refused_before_it_is_copied() -> None:
@@ -233,7 +253,7 @@ BROKEN: list[tuple[bytes, str]] = [
     (array_header(11, *[2**31] * 8), "which no machine can hold"),
     (array_header(11, 2**31), "17,179,869,184 bytes announced"),
     (array_header(0, 2) + b"\1\2", "a bool array holds bytes other than 0 and 1"),
-    (MAGIC + b"D" + struct.pack("<I", 1) + b"NN", "column names must be distinct text, got None"),
+    (MAGIC + b"D" + struct.pack("<I", 1) + b"NN", "column names must be distinct text, got NoneType"),
     (MAGIC + b"D" + struct.pack("<I", 1) + b"s\0\0\0\0f" + b"\0" * 8, "must be a list of scalars or a one"),
     (
         MAGIC + b"D" + struct.pack("<I", 1) + b"s\0\0\0\0l\1\0\0\0l\0\0\0\0",
@@ -256,6 +276,37 @@ def test_broken_encodings_are_refused_with_a_reason(data: bytes, message: str) -
         assert tracemalloc.get_traced_memory()[1] < 10**6
     finally:
         tracemalloc.stop()
+
+
+def test_a_caller_can_allow_fewer_values() -> None:
+    data = encode({"a": [1, 2]})
+    assert decode(data, max_nodes=5) == {"a": [1, 2]}
+    with pytest.raises(CodecError, match="more than 4 items"):
+        decode(data, max_nodes=4)
+    with pytest.raises(CodecError, match="more than 3 items"):
+        decode(MAGIC + b"l" + struct.pack("<I", 2**20) + b"N" * 2**20, max_nodes=3)
+
+
+def table(*parts: Any) -> bytes:
+    """Encode a table of the given names and columns by turns, whatever they are."""
+    return MAGIC + b"D" + struct.pack("<I", len(parts) // 2) + b"".join(encode(p)[3:] for p in parts)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        table([np.zeros(())] * 10_000, None),
+        table("x" * 10_000, None),
+        table("x" * 10_000, [], "x" * 10_000, []),
+        table({"x" * 10_000: 1}, None),
+    ],
+    ids=["list for a name", "long name", "long name twice", "dict for a name"],
+)
+def test_a_refusal_is_short_whatever_was_sent(data: bytes) -> None:
+    """It goes into feedback; and to render a value can take a hundred times as long as to read it."""
+    with pytest.raises(CodecError) as refused:
+        decode(data)
+    assert len(str(refused.value)) < 200
 
 
 @given(st.binary(max_size=60))

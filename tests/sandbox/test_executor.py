@@ -5,6 +5,7 @@ import os
 import re
 import struct
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -353,6 +354,11 @@ def test_an_impossible_array_does_not_hurt_the_scorer(sandbox: Sandbox) -> None:
     assert sandbox.judge(data).status == "invalid"
 
 
+def frame(kind: bytes, value: Any) -> bytes:
+    data = encode(value)
+    return head(kind, len(data)) + data
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -360,12 +366,38 @@ def test_an_impossible_array_does_not_hurt_the_scorer(sandbox: Sandbox) -> None:
         (head(b"R", 2**63) + b"x", "ended without a result"),
         (head(b"?", 0), "ended without a result"),
         (head(b"E", 3) + b"abc", "ended with an error that cannot be read"),
-        (head(b"E", len(encode([]))) + encode([]), "ended with an error that cannot be read"),
-        (head(b"E", len(encode({}))) + encode({}), "ended with an error that cannot be read"),
+        (frame(b"E", []), "ended with an error that cannot be read"),
+        (frame(b"E", {}), "ended with an error that cannot be read"),
+        (frame(b"E", {"kind": "", "message": 1, "trace": ""}), "ended with an error that cannot be read"),
+        (frame(b"E", {"message": [[]] * 1000}), "ended with an error that cannot be read"),
     ],
-    ids=["short", "long", "kind", "garbled error", "wrong error", "empty error"],
+    ids=["short", "long", "kind", "garbled error", "wrong error", "empty error", "number", "large error"],
 )
 def test_other_forgeries_are_failures(sandbox: Sandbox, data: bytes, message: str) -> None:
     result = sandbox.run(forged(data))
     assert (result.status, result.output) == ("failed", b"")
     assert result.feedback.startswith(message)
+
+
+def test_a_forged_error_is_shortened(sandbox: Sandbox) -> None:
+    error = {"kind": "error", "message": "m" * 20_000, "trace": "t" * 20_000}
+    assert sandbox.run(forged(frame(b"E", error))).feedback == "m" * 4000 + "\n" + "t" * 4000
+
+
+@pytest.mark.parametrize("before", ["b''", "struct.pack('<cQ', b'R', 4) + b'EV1N'"], ids=["error", "modules"])
+def test_what_a_program_says_does_not_hold_up_the_engine(sandbox: Sandbox, before: str) -> None:
+    """The engine is one thread: while it reads this for seconds, it cannot attend to other evaluations."""
+    program = f"""
+import os, struct
+def solve():
+    data = b"EV1l" + struct.pack("<I", 300_000) + b"a\\1\\0\\0" * 300_000
+    first = {before}
+    data = first + struct.pack("<cQ", b"M" if first else b"E", len(data)) + data
+    while data:
+        data = data[os.write(3, data) :]
+    os._exit(0)
+"""
+    started = time.process_time()
+    result = sandbox.run(program)
+    assert time.process_time() - started < 1
+    assert result.status == ("ok" if "R" in before else "failed")
