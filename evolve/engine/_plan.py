@@ -120,7 +120,7 @@ def plan_run(
     at_once += sum(spec.concurrency for spec in config.models.command)
     ticket_s = max(calls_a_ticket * latency / at_once, evaluation_s / config.workers)
     tickets, ends_by = _tickets(config.budget.or_default(), calls_a_ticket, (prompt + reply), usd, ticket_s)
-    calls = math.ceil(tickets * calls_a_ticket)
+    calls = math.floor(tickets * calls_a_ticket + 1e-9)
     return Plan(
         lines=lines,
         prompt_tokens=prompt,
