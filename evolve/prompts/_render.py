@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from evolve._toml import suggest
 from evolve.models import Message
-from evolve.prompts._context import PromptContext
+from evolve.prompts._context import ProblemView, PromptContext
 from evolve.prompts._filters import clean, cut
 from evolve.prompts._fit import Rendered, estimate, fit
 from evolve.prompts._sample import full_context, minimal_context
@@ -59,6 +59,7 @@ class Prompts:
         self._sources = read_sources(overrides)
         self._max_tokens = max_tokens
         self._count = count
+        self._said: tuple[ProblemView, str] | None = None
         if replaced(self._sources):
             self._check()
 
@@ -131,10 +132,15 @@ class Prompts:
         return fit(name, context, measure, self._max_tokens, self._count).messages
 
     def _begin(self, name: str, context: PromptContext) -> tuple[Message, ...]:
-        return (
-            Message("system", self._render("system", context)),
-            Message("user", self._render(name, context)),
-        )
+        return (Message("system", self._system(context)), Message("user", self._render(name, context)))
+
+    def _system(self, context: PromptContext) -> str:
+        """Render the system message; the shipped one shows nothing but the problem, so once is enough."""
+        if replaced(self._sources):
+            return self._render("system", context)
+        if self._said is None or self._said[0] is not context.problem:
+            self._said = (context.problem, self._render("system", context))
+        return self._said[1]
 
     def _render(self, name: str, context: PromptContext, **more: str) -> str:
         variables = {field: getattr(context, field) for field in _CONTEXT}
