@@ -2,8 +2,9 @@
 
 The careless executor is a fair likeness of what is common: `python -c` in the engine's environment and
 working folder, a time limit on the direct child, scoring next to the program, and a pickled result as
-the last line of stdout. It shows that the attacks work. `python benchmarks/hostile_suite.py`. Exit code
-1 when an attack succeeds against the sandbox. Attacks are bounded and aim at bait alone, also as root.
+the last line of stdout. It shows that the attacks work. `python benchmarks/hostile_suite.py`, or, as root,
+with `--user 65533` to attack as an ordinary user. Exit code 1 when an attack succeeds against the sandbox,
+or none against the careless executor. Attacks are bounded and aim at bait alone, also as root.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import asyncio
 import base64
 import contextlib
+import json
 import os
 import pickle
 import shutil
@@ -23,6 +25,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import _as_user
 import _results
 
 from evolve.problem import Scalar, load_problem
@@ -32,6 +35,8 @@ from evolve.testing.hostile import ATTACKS, Attack, Report, World, run_attack, r
 
 Arguments = dict[str, Scalar]
 
+KINDS = ("root", "ordinary_user")
+"""Users to attack as: the results hold figures for each."""
 STARTUP_S = 1.0
 """What a new interpreter may need on top of the limit, with numpy to import."""
 
@@ -145,6 +150,9 @@ def figures(there: list[Report], here: list[Report]) -> dict[str, Any]:
     totals = Counter(report.attack.category for report in here)
     won = [Counter(r.attack.category for r in reports if r.succeeded) for reports in (there, here)]
     return {
+        "machine": _results.machine(),
+        "attacks": len(here),
+        "succeeded": {name: sum(r.succeeded for r in reports) for name, reports in _named(there, here)},
         "categories": {
             name: {"attacks": count, "succeeded_careless": won[0][name], "succeeded_sandbox": won[1][name]}
             for name, count in totals.items()
@@ -169,36 +177,66 @@ def show(result: dict[str, Any]) -> None:
             f"{name:14}"
             + "".join(f"{value:{width}}" for value, width in zip(row.values(), (9, 10, 9), strict=True))
         )
-    sums = [
-        sum(row[key] for _, row in rows) for key in ("attacks", "succeeded_careless", "succeeded_sandbox")
-    ]
-    print(f"{'all':14}{sums[0]:9}{sums[1]:10}{sums[2]:9}")
+    won = result["succeeded"]
+    print(f"{'all':14}{result['attacks']:9}{won['careless']:10}{won['sandbox']:9}")
     print("held even by the careless executor:", ", ".join(result["held_careless"]) or "none")
     for name, evidence in result["succeeded_sandbox"].items():
         print(f"SUCCEEDED against the sandbox: {name}: {evidence}")
 
 
-def main() -> None:
-    """Attack both, compare, write."""
+def attack_both(attacks: list[Attack], *, verbose: bool) -> dict[str, Any]:
+    """Carry the attacks out, show how they went, and return the figures."""
+    with World() as world:
+        here = asyncio.run(sandboxed(world, attacks))
+        there = asyncio.run(careless(world, attacks))
+    result = figures(there, here)
+    show(result)
+    if verbose:
+        for report in (*there, *here):
+            print(report)
+    return result
+
+
+def keep(result: dict[str, Any], kind: str) -> None:
+    """Write the figures of one kind of user beside those of the other kind, which stay as they were."""
+    path = _results.RESULTS / "hostile_suite.json"
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    both = {other: figures for other, figures in kept.items() if other in KINDS} | {kind: result}
+    path.write_text(json.dumps({name: both[name] for name in KINDS if name in both}, indent=2) + "\n")
+    print(f"written: {path.relative_to(_results.RESULTS.parent.parent)}, {kind}")
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
         "--only", nargs="*", default=[], help="names of attacks; all by default; writes no file"
     )
-    options = parser.parse_args()
-    attacks = [attack for attack in ATTACKS if not options.only or attack.name in options.only]
-    with World() as world:
-        here = asyncio.run(sandboxed(world, attacks))
-        there = asyncio.run(careless(world, attacks))
-    result = figures(there, here)
-    show(result)
-    if options.only:
-        for report in (*there, *here):
-            print(report)
+    parser.add_argument("--user", type=int, help="attack as the user with this number; needs root")
+    parser.add_argument("--python", default=sys.executable, help="a Python that this user can run")
+    parser.add_argument("--tell", type=int, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Attack both, compare, write."""
+    options = _options()
+    only = ["--only", *options.only] if options.only else []
+    if options.user is not None:
+        code, result = _as_user.again(__file__, only, options.user, options.python)
     else:
-        _results.write("hostile_suite", result)
-    sys.exit(1 if result["succeeded_sandbox"] else 0)
+        if options.tell is not None:
+            os.set_inheritable(options.tell, False)  # no attack shall find it
+        attacks = [attack for attack in ATTACKS if not only or attack.name in only]
+        result = attack_both(attacks, verbose=bool(only))
+        won = result["succeeded"]
+        code = 1 if won["sandbox"] or not (won["careless"] or only) else 0
+    if options.tell is not None:
+        _as_user.tell(options.tell, result)
+    elif result is not None and not only:
+        keep(result, "root" if os.geteuid() == 0 and options.user is None else "ordinary_user")
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -56,10 +56,8 @@ def doctor(sandbox: options.Sandbox = None, json: options.Json = False) -> None:
                 if part in found.costs_ms
             ]
             out.print(table(("median cost", "ms"), costs, numeric=(1,)))
-        for advice in dict.fromkeys(
-            layer.remedy for layer in found.layers if layer.required and not layer.in_force
-        ):
-            out.print(plain(f"to do: {advice}", "yellow"), soft_wrap=True)
+        for advice in found.advice:
+            out.print(plain(advice, "yellow"), soft_wrap=True)
     if found.trouble:
         sys.exit(2)
 

@@ -30,7 +30,7 @@ RESULT_OK = b"R"
 RESULT_ERROR = b"E"
 RESULT_MODULES = b"M"
 ERROR_CHARS = 4000
-_JOB_FD, _REPORT_FD = 3, 4
+_JOB_FD, _REPORT_FD, _GATE_FD = 3, 4, 5
 _MOST_MODULES = 200
 _RESERVE_BYTES = 4 * 2**20
 """Kept free so that a program that has taken all its memory can still be reported as such."""
@@ -71,18 +71,27 @@ def _do_without_resource_tracker() -> None:
 
 
 def run_child(
-    job_fd: int, printed_fd: int, report_fd: int, scratch: str, limits: Limits, confinement: Confinement
+    job_fd: int,
+    printed_fd: int,
+    report_fd: int,
+    gate_fd: int | None,
+    scratch: str,
+    limits: Limits,
+    confinement: Confinement,
 ) -> None:
     """Run the program that arrives on `job_fd`; never returns.
 
     How the confinement went is written to `report_fd`, which is closed before the program is read, so
-    that a program cannot pass its own failure off as the sandbox's.
+    that a program cannot pass its own failure off as the sandbox's. A gate is waited at before: what
+    the zygote does to its child takes its time meanwhile.
     """
     try:
-        _isolate(job_fd, printed_fd, report_fd)
+        _isolate(job_fd, printed_fd, report_fd, gate_fd)
         started = time.monotonic()
         try:
             confinement.apply(limits, scratch)
+            if gate_fd is not None:
+                _pass_gate()
         except BaseException as error:  # noqa: BLE001 - nothing may run unconfined
             os.write(_REPORT_FD, f"{type(error).__name__}: {error}".encode("utf-8", "replace")[:4096])
             return
@@ -105,7 +114,13 @@ def _imported_since(loaded: int) -> list[str]:
     return [_clean(name) for name in names[:_MOST_MODULES]]
 
 
-def _isolate(job_fd: int, printed_fd: int, report_fd: int) -> None:
+def _pass_gate() -> None:
+    if not os.read(_GATE_FD, 1):
+        raise ConnectionError("the zygote is gone")
+    os.close(_GATE_FD)
+
+
+def _isolate(job_fd: int, printed_fd: int, report_fd: int, gate_fd: int | None) -> None:
     """Leave the zygote's session, signal handlers and descriptors behind."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -113,10 +128,11 @@ def _isolate(job_fd: int, printed_fd: int, report_fd: int) -> None:
     os.dup2(printed_fd, 1)
     os.dup2(printed_fd, 2)
     # first to high numbers, so that none is overwritten before it is moved
-    job, report = os.dup(job_fd), os.dup(report_fd)
-    os.dup2(job, _JOB_FD)
-    os.dup2(report, _REPORT_FD)
-    os.closerange(_REPORT_FD + 1, 65536)
+    wanted = {_JOB_FD: job_fd, _REPORT_FD: report_fd, _GATE_FD: gate_fd}
+    moved = {number: os.dup(fd) for number, fd in wanted.items() if fd is not None}
+    for number, fd in moved.items():
+        os.dup2(fd, number)
+    os.closerange(max(moved) + 1, 65536)
     os.umask(0o077)
 
 

@@ -24,7 +24,6 @@ class Confinement:
         seccomp: The assembled filter; empty: not offered.
         readable: What may be read where there is no root of the sandbox's own.
         address_space: Bytes of address space that are the zygote's doing.
-        memory_watch: Somebody watches the memory of the whole tree.
     """
 
     namespaces: bool
@@ -33,7 +32,6 @@ class Confinement:
     seccomp: bytes
     readable: tuple[str, ...]
     address_space: int
-    memory_watch: bool
 
     def layers(self) -> list[str]:
         """Name the layers in force."""
@@ -46,8 +44,6 @@ class Confinement:
                 "process_ceiling",
                 "dropped_capabilities",
             ]
-        if self.memory_watch:
-            names.append("memory_ceiling")
         if _kernel.LINUX:
             names += ["no_new_privs", "parent_death_signal"]
         names += _landlock.layers(self.landlock)

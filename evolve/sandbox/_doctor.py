@@ -14,10 +14,12 @@ from pathlib import Path
 
 from evolve.errors import EvolveError
 from evolve.problem import load_problem
+from evolve.sandbox import _kernel
 from evolve.sandbox._answers import RunResult
 from evolve.sandbox._executor import LocalExecutor
 from evolve.sandbox._limits import Limits
 from evolve.sandbox._policy import CORE, POLICIES, default_policy, remedy
+from evolve.sandbox.layers import _delegation
 
 PURPOSES = {
     "session": "its own session: no signals of the terminal",
@@ -43,6 +45,7 @@ PURPOSES = {
     "scratch_tmpfs": "scratch space in memory, capped in bytes and files",
     "process_ceiling": "number of processes and threads",
     "memory_ceiling": "memory of all its processes together",
+    "cgroup": "the kernel itself keeps these two ceilings; else memory is watched",
     "dropped_capabilities": "no capability, and not the root user",
 }
 """Every layer, and what it is for, in the order in which it is shown."""
@@ -93,6 +96,7 @@ class Examination:
         policy: The policy that was tried.
         trouble: Why no program could be run; empty when it could.
         layers: Every known layer.
+        advice: What to do about layers that are missing: those required, and what needs but another start.
         costs_ms: Median milliseconds: "bare fork", and of an evaluation "fork", "confine", "program",
             "end", "run" (all of these and the way to it) and "score".
     """
@@ -101,6 +105,7 @@ class Examination:
     policy: str
     trouble: str
     layers: list[Layer]
+    advice: list[str]
     costs_ms: dict[str, float]
 
 
@@ -120,9 +125,17 @@ def examine(policy: str | None = None, runs: int = 40) -> Examination:
         Layer(name, purpose, chosen == POLICIES[0] and name in CORE, name in in_force, remedy(name))
         for name, purpose in PURPOSES.items()
     ]
-    return Examination(
-        f"{platform.system()} {platform.release()} {platform.machine()}", chosen, trouble, layers, costs
-    )
+    system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    return Examination(system, chosen, trouble, layers, _advice(layers), costs)
+
+
+def _advice(layers: list[Layer]) -> list[str]:
+    missing = [layer for layer in layers if not layer.in_force]
+    advice = [f"to do: {layer.remedy}" for layer in missing if layer.required]
+    if any(layer.name == "cgroup" for layer in missing) and _kernel.LINUX:
+        why = _delegation.claim().lack or "the kernel refuses it to the sandbox"
+        advice.append(f"no cgroup ({why}). To get it: {remedy('cgroup')}")
+    return list(dict.fromkeys(advice))
 
 
 def _write_problem(folder: Path) -> Path:

@@ -18,6 +18,7 @@ from evolve.sandbox._policy import default_policy
 from evolve.sandbox._scorer_client import Scorer
 from evolve.sandbox._scratch import remove_tree
 from evolve.sandbox._zygote_client import Arguments, Zygote
+from evolve.sandbox.layers._delegation import Subtree, claim
 
 T = TypeVar("T")
 
@@ -56,6 +57,7 @@ class LocalExecutor:
         self._policy = policy or default_policy()
         self._scratch = ""
         self._lock = -1
+        self._subtree = Subtree()
         self._zygotes: asyncio.LifoQueue[Zygote] = asyncio.LifoQueue()
         self._scorers: asyncio.LifoQueue[Scorer] = asyncio.LifoQueue()
         self._all: list[Zygote | Scorer] = []
@@ -65,9 +67,10 @@ class LocalExecutor:
         self._scratch = tempfile.mkdtemp(prefix="evolve-")
         self._lock = os.open(self._scratch, os.O_RDONLY)
         fcntl.flock(self._lock, fcntl.LOCK_EX)  # who can share it knows that this process is gone
+        self._subtree = claim()  # before anything is started that would have to be moved
         learned = Learned(self._problem.spec.candidate.modules)
         for _ in range(self._workers):
-            zygote = Zygote(self._problem, self._scratch, self._policy, learned)
+            zygote = Zygote(self._problem, self._scratch, self._policy, learned, self._subtree)
             scorer = Scorer(self._problem)
             self._all += [zygote, scorer]
             self._zygotes.put_nowait(zygote)
@@ -92,6 +95,7 @@ class LocalExecutor:
         for helper in self._all:
             helper.close()
         remove_tree(self._scratch)
+        self._subtree.tidy()
         os.close(self._lock)
 
     async def run(

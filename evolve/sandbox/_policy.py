@@ -33,6 +33,10 @@ _NAMESPACES_REMEDY = (
 REMEDIES = {
     "seccomp": "use a kernel with CONFIG_SECCOMP_FILTER on x86-64 or aarch64",
     "no_new_privs": "use Linux 3.5 or newer",
+    "cgroup": (
+        "start the engine alone in a cgroup of version 2 that is delegated to it: "
+        "systemd-run --user --scope -p Delegate=yes evolve ... (as root without --user)"
+    ),
 }
 
 

@@ -23,11 +23,13 @@ import traceback
 from typing import Any
 
 from evolve.sandbox import _child, _kernel, _wire
+from evolve.sandbox._ceiling import Ceiling
 from evolve.sandbox._confinement import Confinement
 from evolve.sandbox._limits import Limits, current_address_space
 from evolve.sandbox._policy import STRICT
 from evolve.sandbox._scratch import remove_tree
-from evolve.sandbox.layers import _landlock, _memory, _namespaces, _privileges, _root, _seccomp, _syscalls
+from evolve.sandbox.layers import _landlock, _namespaces, _privileges, _root, _seccomp, _syscalls
+from evolve.sandbox.layers._cgroup import Cgroups
 from evolve.sandbox.layers._memory import MemoryWatch
 
 _OFTEN_IMPORTED = ("bisect", "collections", "copy", "heapq", "itertools", "math", "random", "typing")
@@ -65,12 +67,13 @@ def main() -> None:
     try:
         pid_namespace = -1 if nobody is None else os.open("/proc/self/ns/pid", os.O_RDONLY)
         try:
-            prepared = _prepare(base, options, nobody)
+            confinement, ceiling = _prepare(base, options, nobody)
         except OSError as error:
             control.sendall(_wire.pack({"refused": str(error)}))
             return
-        control.sendall(_wire.pack({"ready": True, "layers": prepared[0].layers()}))
-        _Zygote(control, base, prepared, pid_namespace).serve()
+        zygote = _Zygote(control, base, confinement, ceiling, pid_namespace)
+        control.sendall(_wire.pack({"ready": True, "layers": zygote.layers()}))
+        zygote.serve()
     finally:
         if nobody is None:  # else it lies outside of this root, and the guardian removes it
             _remove(base)
@@ -104,15 +107,16 @@ def _remove(base: str) -> None:
         os.rmdir(home)
 
 
-def _prepare(
-    base: str, options: dict[str, Any], nobody: bool | None
-) -> tuple[Confinement, MemoryWatch | None]:
+def _prepare(base: str, options: dict[str, Any], nobody: bool | None) -> tuple[Confinement, Ceiling]:
     """Build what the children are confined by; `nobody` is None without namespaces."""
     readable = _root.readable_paths()
     space = current_address_space()
     machine = _syscalls.machine()
+    landlock = _landlock.abi() if _kernel.LINUX else 0
     watch = None
     rooted = nobody is not None
+    # without one of them a program could change its limits: they are files of its own user
+    cgroups = _open_cgroups(options["cgroup"]) if rooted or landlock else None
     if rooted:
         with contextlib.suppress(OSError):  # a container may mask its procfs: then a new one is refused
             watch = MemoryWatch(base)
@@ -122,13 +126,18 @@ def _prepare(
     confinement = Confinement(
         namespaces=rooted,
         nobody=bool(nobody),
-        landlock=_landlock.abi() if _kernel.LINUX else 0,
+        landlock=landlock,
         seccomp=_seccomp.program(machine) if _kernel.LINUX and machine else b"",
         readable=(*readable, *options["readable"]),
         address_space=space,
-        memory_watch=watch is not None,
     )
-    return confinement, watch
+    return confinement, Ceiling(watch, cgroups)
+
+
+def _open_cgroups(place: list[str]) -> Cgroups | None:
+    with contextlib.suppress(OSError):
+        return Cgroups(*place) if place else None
+    return None
 
 
 class _Zygote:
@@ -136,13 +145,15 @@ class _Zygote:
         self,
         control: socket.socket,
         base: str,
-        prepared: tuple[Confinement, MemoryWatch | None],
+        confinement: Confinement,
+        ceiling: Ceiling,
         pid_namespace: int,
     ) -> None:
         self._control = control
         self._base = base
-        self._confinement, self._memory = prepared
-        self._namespaces = self._confinement.namespaces
+        self._confinement = confinement
+        self._ceiling = ceiling
+        self._namespaces = confinement.namespaces
         self._own_pid_namespace = pid_namespace
         self._runs = 0
         self._wakeup, writer = os.pipe()
@@ -150,6 +161,10 @@ class _Zygote:
             os.set_blocking(fd, False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+
+    def layers(self) -> list[str]:
+        """Name the layers in force."""
+        return list(dict.fromkeys((*self._confinement.layers(), *self._ceiling.layers())))
 
     def serve(self) -> None:
         """Run evaluations until the engine closes its end."""
@@ -160,6 +175,8 @@ class _Zygote:
                     self._evaluate(Limits(**head["run"]), *fds)
         except (_wire.Disconnected, ConnectionError):
             return
+        finally:
+            self._ceiling.close()
 
     def _evaluate(self, limits: Limits, job_fd: int, printed_fd: int) -> None:
         self._runs += 1
@@ -167,15 +184,20 @@ class _Zygote:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         report, report_fd = os.pipe()
         started = time.monotonic()
-        pid = self._fork(limits, (job_fd, printed_fd, report_fd), scratch)
+        gate = self._ceiling.begin(limits)
+        pid = self._fork(limits, (job_fd, printed_fd, report_fd, gate), scratch)
         forked = time.monotonic()
-        for fd in (job_fd, printed_fd, report_fd):
-            os.close(fd)
+        for fd in (job_fd, printed_fd, report_fd, gate):
+            if fd is not None:
+                os.close(fd)
         try:
-            reason = self._watch(pid, started + limits.wall_s, limits.memory_mb)
+            self._ceiling.admit(pid)
+            reason = self._watch(pid, started + limits.wall_s)
         finally:  # also when the engine hangs up: nothing may outlive it
             seen = time.monotonic()
             status = self._end(pid)
+            if self._ceiling.end():
+                reason = "memory"
             if scratch:
                 remove_tree(scratch, deadline=time.monotonic() + _CLEANING_S)
         ended = time.monotonic()
@@ -183,6 +205,7 @@ class _Zygote:
         confine, trouble = self._read_report(report)
         end = {
             "reason": reason,
+            "layers": self.layers(),
             "exit": status,
             "wall_s": ended - started,
             "cpu_s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
@@ -216,7 +239,7 @@ class _Zygote:
             return _child.CONFINED.unpack(said[1:])[0], ""
         return 0.0, said.decode(errors="replace") or "it ended before it was confined"
 
-    def _fork(self, limits: Limits, fds: tuple[int, int, int], scratch: str) -> int:
+    def _fork(self, limits: Limits, fds: tuple[int, int, int, int | None], scratch: str) -> int:
         if self._namespaces:
             # The next child becomes the first process of a new pid namespace: killing it kills
             # all of its descendants. Coming back first is what allows to unshare again.
@@ -227,30 +250,27 @@ class _Zygote:
             _child.run_child(*fds, scratch, limits, self._confinement)
         return pid
 
-    def _watch(self, pid: int, deadline: float, memory_mb: float) -> str:
+    def _watch(self, pid: int, deadline: float) -> str:
         """Wait until the child ends, uses up its time or memory, or the engine wants it gone; say which."""
-        look = _memory.FIRST_LOOK_S
         while True:
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
                 return "exit"
             left = deadline - time.monotonic()
             if left <= 0:
                 return "timeout"
-            if self._memory is not None:
-                left = min(left, look)
-                look = _memory.PERIOD_S
             sources: list[socket.socket | int] = [self._control, self._wakeup]
-            ready, _, _ = select.select(sources, [], [], left)
+            ready, _, _ = select.select(sources, [], [], min(left, self._ceiling.next_look_s()))
             if self._wakeup in ready:
                 os.read(self._wakeup, 512)
             if self._control in ready:
                 _wire.receive(self._control)  # only `kill` can come now; a hang-up raises
                 return "killed"
-            if self._memory is not None and self._memory.exceeds(memory_mb):
+            if self._ceiling.is_exceeded():
                 return "memory"
 
     def _end(self, pid: int) -> int:
         """Kill the child with all of its descendants and reap them; return the exit status."""
+        self._ceiling.kill()
         if not self._namespaces:
             _kill_group(pid)
         os.kill(pid, signal.SIGKILL)  # also when it is not yet in a session of its own

@@ -18,6 +18,7 @@ from evolve.sandbox._learned import Learned
 from evolve.sandbox._limits import Limits
 from evolve.sandbox._policy import remedy, require
 from evolve.sandbox._process import HelperProcess
+from evolve.sandbox.layers._delegation import Subtree
 
 _GRACE_S = 5.0
 """How much later than the zygote's own deadline it is itself taken for dead."""
@@ -33,11 +34,14 @@ Arguments = dict[str, Scalar]
 class Zygote:
     """The engine's side of a zygote; replaced when sick."""
 
-    def __init__(self, problem: Problem, scratch: str, policy: str, learned: Learned) -> None:
+    def __init__(
+        self, problem: Problem, scratch: str, policy: str, learned: Learned, subtree: Subtree
+    ) -> None:
         self._problem = problem
         self._policy = policy
         self._scratch = scratch
         self._learned = learned
+        self._subtree = subtree
         self._process: HelperProcess | None = None
         self._layers: tuple[str, ...] = ()
         self._lesson = 0
@@ -69,6 +73,7 @@ class Zygote:
             "scratch": self._scratch,
             "readable": [str(self._problem.folder / path) for path in candidate.readable],
             "hidden": [str(self._problem.folder)],
+            "cgroup": [self._subtree.path, self._subtree.prefix] if self._subtree.path else [],
         }
         return json.dumps(options)
 
@@ -147,7 +152,7 @@ class Zygote:
         status, output, feedback, rest = _interpret(raw, end, limits)
         self._learned.saw(_modules(rest))
         times = (end["wall_s"], end["cpu_s"])
-        return RunResult(status, output, feedback, printed, *times, self._layers, end["parts"])
+        return RunResult(status, output, feedback, printed, *times, tuple(end["layers"]), end["parts"])
 
     def _watch_growth(self, kilobytes: int) -> None:
         """Have the zygote replaced before the next run when it has grown: every fork pays for its size."""

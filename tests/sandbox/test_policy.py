@@ -3,17 +3,19 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from evolve.errors import SandboxError
 from evolve.sandbox import POLICIES, Limits, default_policy
+from evolve.sandbox._ceiling import Ceiling
 from evolve.sandbox._confinement import ALWAYS, Confinement
 from evolve.sandbox._doctor import PURPOSES
 from evolve.sandbox._policy import CORE, remedy, require
 from evolve.sandbox._zygote_client import Zygote
 from evolve.sandbox.layers import _namespaces
+from evolve.sandbox.layers._cgroup import Cgroups
 from tests.conftest import toy_problem
 from tests.sandbox.helpers import LINUX, POLICIES_HERE, Sandbox, needs_namespaces
 
@@ -47,19 +49,19 @@ def test_the_default_is_strict_where_it_can_be() -> None:
 
 
 def test_every_layer_has_a_purpose_to_show() -> None:
-    everything = Confinement(
+    by_each_child = Confinement(
         namespaces=True,
         nobody=True,
         landlock=99,
         seccomp=b"x",
         readable=(),
         address_space=0,
-        memory_watch=True,
     ).layers()
-    assert set(CORE) <= set(everything)
-    assert len(everything) == len(set(everything))
+    everything = {*by_each_child, *Ceiling(None, cast(Cgroups, object())).layers()}
+    assert set(CORE) <= everything
+    assert len(by_each_child) == len(set(by_each_child))
     if LINUX:
-        assert set(everything) == set(PURPOSES)
+        assert everything == set(PURPOSES)
 
 
 # -- in force ------------------------------------------------------------------------------------
@@ -75,7 +77,8 @@ def test_the_process_policy_claims_no_layer_of_namespaces(tmp_path: Path) -> Non
     with Sandbox(toy_problem(tmp_path), policy="process") as box:
         found = set(box.layers())
     assert set(ALWAYS) <= found
-    assert not {*_namespaces.NAMES, "own_root", "scratch_tmpfs", "memory_ceiling", "process_ceiling"} & found
+    assert not {*_namespaces.NAMES, "own_root", "scratch_tmpfs"} & found
+    assert ("memory_ceiling" in found) == ("process_ceiling" in found) == ("cgroup" in found)
 
 
 def with_options(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
