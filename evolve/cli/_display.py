@@ -27,10 +27,23 @@ class PollingDisplay:
 
     period_s = _PLAIN_PERIOD_S
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, repeats: int | None = None) -> None:
+        """Show on a console.
+
+        Args:
+            console: Where to.
+            repeats: Number of recorded commits that are repeated; None: the session makes new ones.
+        """
         self.console = console
+        self.calls = "call" if repeats is None else "recorded call"
+        self._repeats = repeats
         self._task: asyncio.Task[None] | None = None
         self._source: Source | None = None
+
+    @property
+    def began(self) -> bool:
+        """Whether the session has begun: from then on there is something to go on with."""
+        return self._source is not None
 
     def started(self, source: Source) -> None:
         """See `evolve.engine.Display`."""
@@ -57,14 +70,24 @@ class PollingDisplay:
         """Show a snapshot."""
         raise NotImplementedError
 
+    def share(self, progress: Progress) -> float | None:
+        """Return how much is done, 0 to 1: of the record when one is repeated, else of the budget."""
+        return progress.done if self._repeats is None else progress.tickets / max(1, self._repeats)
+
+    def left(self, progress: Progress) -> str:
+        """Say how long it will take; nothing of a repetition, whose budget is long used up."""
+        if progress.left_s is None or self._repeats is not None:
+            return ""
+        return f"{duration(progress.left_s)} to go"
+
 
 class LiveDisplay(PollingDisplay):
     """A panel that redraws itself in place."""
 
     period_s = _LIVE_PERIOD_S
 
-    def __init__(self, console: Console, metric: str) -> None:
-        super().__init__(console)
+    def __init__(self, console: Console, metric: str, *, repeats: int | None = None) -> None:
+        super().__init__(console, repeats=repeats)
         self._metric = metric
         self._live = Live(console=console, auto_refresh=False, transient=False)
 
@@ -90,16 +113,15 @@ class LiveDisplay(PollingDisplay):
         if p.best:
             best.append(f"  (program {p.best[0]}, {counted(p.since_best, 'evaluation')} ago)", style="dim")
         bar = Table.grid(padding=(0, 1))
-        share = p.done or 0.0
-        left = "" if p.left_s is None else f", {duration(p.left_s)} to go"
+        share, left = self.share(p), self.left(p)
         bar.add_row(
-            ProgressBar(total=1.0, completed=share, width=30),
-            f"{share:4.0%}" if p.done is not None else "",
-            Text(f"{duration(p.elapsed_s)} gone{left}", style="dim"),
+            ProgressBar(total=1.0, completed=share or 0.0, width=30),
+            f"{share:4.0%}" if share is not None else "",
+            Text(f"{duration(p.elapsed_s)} gone{', ' if left else ''}{left}", style="dim"),
         )
         lines: list[Table | Text] = [bar, best, Text(_counts(p)), Text(_coverage(p), style="dim")]
         if p.spent is not None:
-            lines.insert(3, Text(spending(p.spent)))
+            lines.insert(3, Text(spending(p.spent, self.calls)))
         return lines
 
 
@@ -112,12 +134,10 @@ class PlainDisplay(PollingDisplay):
         best = (
             f"best {number(p.best[1], _DIGITS)} (program {p.best[0]})" if p.best else "no valid program yet"
         )
-        left = "" if p.left_s is None else f"; {duration(p.left_s)} to go"
-        spent = "" if p.spent is None else f"; {spending(p.spent)}"
-        self.console.print(
-            plain(f"{duration(p.elapsed_s)}: {_counts(p)}; {best}; {_coverage(p)}{spent}{left}"),
-            soft_wrap=True,
-        )
+        spent = "" if p.spent is None else spending(p.spent, self.calls)
+        known = [_counts(p), best, _coverage(p), spent, self.left(p)]
+        line = f"{duration(p.elapsed_s)}: {'; '.join(part for part in known if part)}"
+        self.console.print(plain(line), soft_wrap=True)
 
 
 class JsonDisplay(PollingDisplay):
@@ -142,12 +162,12 @@ def emit(data: object) -> None:
         discard(sys.stdout)
 
 
-def spending(usage: Usage) -> str:
+def spending(usage: Usage, noun: str = "call") -> str:
     """Say what models were asked and what that cost."""
     failed = f", {usage.failures} failed" if usage.failures else ""
     price = f", ${usage.usd:.4f}" if usage.nano_usd else ""
     latency = f", {usage.mean_latency_s:.1f} s each" if usage.latency_s else ""
-    return f"{counted(usage.calls, 'call')}{failed}, {usage.tokens:,} tokens{price}{latency}"
+    return f"{counted(usage.calls, noun)}{failed}, {usage.tokens:,} tokens{price}{latency}"
 
 
 def _counts(p: Progress) -> str:

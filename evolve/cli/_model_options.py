@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import shlex
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from evolve._toml import validate
+from evolve.engine import Budget
 from evolve.errors import UsageError
 from evolve.models import ModelsConfig, parse_model_option
+
+_HOW = "Models are named by --model PROVIDER/NAME when a run begins."
 
 Model = Annotated[
     list[str] | None,
@@ -39,7 +45,7 @@ ApiBase = Annotated[
         "--api-base",
         metavar="URL",
         help="Address of a server that speaks the provider's protocol (Ollama, vLLM, llama.cpp ...), for all "
-        "models given with --model.",
+        "models.",
         show_default=False,
     ),
 ]
@@ -50,7 +56,7 @@ Concurrency = Annotated[
         metavar="N",
         min=1,
         max=1024,
-        help="Calls in flight per model. [8 by default]",
+        help="Calls in flight per model and command. [8 for a model, 1 for a command]",
         show_default=False,
     ),
 ]
@@ -113,11 +119,11 @@ def models(
     if given is None and not model and not command:
         if api_base or concurrency:
             name = "--api-base" if api_base else "--concurrency"
-            raise UsageError(f"{name}: is for models, and none is given. Give --model PROVIDER/NAME too.")
+            raise UsageError(f"{name}: is for runs with models, and this one has none. {_HOW}")
         return None
     table: dict[str, Any] = given.model_dump(exclude_unset=True) if given else {}
-    own = {"api_base": api_base, "concurrency": concurrency}
-    settings = {name: value for name, value in own.items() if value is not None}
+    flights = {} if concurrency is None else {"concurrency": concurrency}
+    settings = flights if api_base is None else {**flights, "api_base": api_base}
     uses = [dict(use) for use in table.get("use", ())]
     known = {use["name"]: use for use in uses}
     for text in model or ():
@@ -126,12 +132,30 @@ def models(
             known[name]["weight"] = weight
         else:
             uses.append({"name": name, "weight": weight})
+    if api_base and not uses:
+        raise UsageError(f"--api-base: is for models, and there are commands only. {_HOW}")
+    commands = [dict(entry) for entry in table.get("command", ())]
+    for text in command or ():
+        commands.append(_command(text, {entry["name"] for entry in commands}))
     table["use"] = [{**use, **settings} for use in uses]
-    table["command"] = [*table.get("command", ()), *(_command(text) for text in command or ())]
+    table["command"] = [{**entry, **flights} for entry in commands]
     return validate(table, ModelsConfig, UsageError, where="models")
 
 
-def _command(text: str) -> dict[str, Any]:
+def refuse_limits(budget: Budget) -> None:
+    """Refuse limits of calls for a run without models.
+
+    Raises:
+        UsageError: one is set.
+    """
+    for name in ("max_calls", "max_tokens", "max_usd"):
+        if getattr(budget, name) is not None:
+            option = "--" + name.replace("_", "-")
+            raise UsageError(f"{option}: is for runs with models, and this one has none. {_HOW}")
+
+
+def _command(text: str, taken: Collection[str]) -> dict[str, Any]:
+    """Return the entry of a command, named after its program, with a number if that name is taken."""
     try:
         argv = shlex.split(text)
     except ValueError as error:
@@ -140,4 +164,6 @@ def _command(text: str) -> dict[str, Any]:
         ) from None
     if not argv:
         raise UsageError("--command: must name a program, such as 'my-agent --quiet'.")
-    return {"name": Path(argv[0]).name.replace(" ", "_"), "argv": argv}
+    name = re.sub(r"\s", "_", Path(argv[0]).name) or "command"
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return {"name": next(free for free in names if free not in taken), "argv": argv}

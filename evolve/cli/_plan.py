@@ -12,7 +12,7 @@ from evolve.cli import _model_options as model_options
 from evolve.cli import _options as options
 from evolve.cli._display import emit
 from evolve.cli._text import duration, err, out, plain, table
-from evolve.engine import Plan, RunFile, RunOptions, aplan
+from evolve.engine import DEFAULT_MAX_EVALS, Budget, Plan, RunFile, RunOptions, aplan
 from evolve.errors import UsageError
 from evolve.problem import load_problem
 
@@ -53,9 +53,10 @@ def plan(
 
     Examples:
       evolve plan circle_packing --model openai/gpt-5-mini --max-usd 2
-      evolve plan circle_packing --model anthropic/claude-haiku-4-5 --max-evals 500
+      evolve plan my_problem -m anthropic/claude-haiku-4-5 --max-evals 500
 
     Prompts grow while a run learns: the figures are those of its beginning.
+    The hidden reasoning of models that think is not foreseen.
     """
     file = RunFile.load(config) if config else RunFile()
     params = {**file.params, **options.parse_params(param or [], load_problem(problem))}
@@ -69,6 +70,7 @@ def plan(
         max_tokens=max_tokens,
         max_usd=max_usd,
     )
+    budget = file.budget.model_copy(update=given.model_dump(exclude_none=True))
     chosen = RunOptions(
         params=params,
         workers=workers or file.workers or options.default_workers(),
@@ -77,7 +79,7 @@ def plan(
         models=asked,
         prompts=prompts or (Path(file.prompts) if file.prompts else None),
         sandbox=options.policy(sandbox) or file.sandbox,
-        budget=file.budget.model_copy(update=given.model_dump(exclude_none=True)),
+        budget=budget,
     )
     if not json:
         err.print(plain("measuring an evaluation of the seed and looking up prices ...", "dim"))
@@ -85,10 +87,10 @@ def plan(
     if json:
         emit(found.facts())
     else:
-        _print(found)
+        _print(found, budget)
 
 
-def _print(found: Plan) -> None:
+def _print(found: Plan, budget: Budget) -> None:
     rows = [
         (
             line.operator,
@@ -100,25 +102,36 @@ def _print(found: Plan) -> None:
         )
         for line in found.lines
     ]
-    columns = ("operator", "model", "share of tickets", "prompt tokens", "reply tokens", "USD a call")
-    out.print(table(columns, rows, numeric=(2, 3, 4, 5)))
+    columns = ("operator", "model", "share", "prompt", "reply", "USD a call")
+    out.print(table(columns, rows, numeric=(2, 3, 4, 5), prose=(0, 1)))
+    rest = 1.0 - sum(line.share for line in found.lines)
+    shares = "share: of all proposals, at first" + (
+        f"; the other {rest:.0%} are made by built-in operators, without a call" if rest >= 0.005 else ""
+    )
+    out.print(plain(f"{shares}. prompt, reply: tokens of a call", "dim"))
     out.print()
-    out.print(table(("", ""), [(name, value) for name, value in plan_facts(found).items()]))
-    if found.usd is None:
-        names = ", ".join(sorted({line.model for line in found.lines if line.usd is None}))
+    out.print(table(("", ""), list(plan_facts(found, budget).items()), prose=(1,)))
+    unknown = sorted({line.model for line in found.lines if line.usd is None})
+    if unknown:
         text = (
-            f"no price is known for {names}: set usd_per_million_prompt and usd_per_million_reply in [models]"
+            f"no price is known for {', '.join(unknown)}: set usd_per_million_prompt and "
+            "usd_per_million_reply in [models] of a --config file (0 if it is free)"
         )
+        bare = [name for name in unknown if "/" not in name]
+        text += f". Is {bare[0]} the whole name? It has the form PROVIDER/NAME" if bare else ""
         out.print(plain(text, "yellow"), soft_wrap=True)
 
 
-def plan_facts(found: Plan) -> dict[str, Any]:
-    """Return what is expected of a run, ready to be printed."""
-    ends = found.ends_by.replace("_", "-")
+def plan_facts(found: Plan, budget: Budget) -> dict[str, Any]:
+    """Return what is expected of a run with this budget, ready to be printed."""
+    budget, given = budget.or_default(), budget
+    ends = f"no limit that can be foreseen; the figures are for {DEFAULT_MAX_EVALS} evaluations"
+    if found.ends_by:
+        option = "--" + found.ends_by.replace("_", "-")
+        default = "" if budget is given else ", the default"
+        ends = f"{option} {getattr(budget, found.ends_by):g}{default}"
     return {
-        "ends by": f"--{ends}"
-        if ends
-        else "no limit that can be foreseen; the figures are for 500 evaluations",
+        "ends by": ends,
         "calls": f"{found.calls:,}",
         "tokens": f"{found.tokens:,}",
         "USD": _usd(found.usd),

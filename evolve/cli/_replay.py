@@ -11,11 +11,13 @@ import typer
 from evolve.cli import _model_options as model_options
 from evolve.cli import _options as options
 from evolve.cli._display import emit
-from evolve.cli._run import display, finish
-from evolve.cli._runs import find_run
+from evolve.cli._run import INTERRUPTED, display, finish, newest
+from evolve.cli._runs import find_run, in_progress
 from evolve.cli._text import counted, duration, out, plain
 from evolve.engine import Replayed, RunConfig, afork, areplay
+from evolve.errors import UsageError
 from evolve.problem import load_problem
+from evolve.store import Reader
 
 DIFFERENT = 1
 
@@ -46,8 +48,12 @@ def replay(
     of time or memory is not what it was.
     """
     folder = find_run(run, runs)
+    if in_progress(folder):
+        raise UsageError(f"{folder}: is in progress. Replay it when it has ended.")
     config = RunConfig.load(folder)
     declared = load_problem(config.problem, config.params)
+    with Reader(folder) as reader:
+        commits = reader.committed()
     if not json:
         out.print(plain(f"replaying {folder}"), soft_wrap=True)
     done = asyncio.run(
@@ -56,10 +62,11 @@ def replay(
             workers=workers,
             sandbox=options.policy(sandbox),
             run_id=run_id,
-            display=display(declared, json),
+            display=display(declared, json, repeats=commits),
             handle_signals=True,
         )
     )
+    interrupted = done.result.reason == "interrupted"
     if json:
         facts = dataclasses.asdict(done.result)
         del facts["best_program"]
@@ -67,15 +74,24 @@ def replay(
         emit({"event": "replayed", **same, **facts})
     else:
         _report(done)
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
     if not done.same:
         raise typer.Exit(DIFFERENT)
 
 
 def _report(done: Replayed) -> None:
-    repeated = f"{counted(done.commits, 'commit')} in {duration(done.result.elapsed_s)}, no call made"
+    took = f"{counted(done.commits, 'commit')} in {duration(done.result.elapsed_s)}, no call made"
     out.print()
-    if done.same:
-        out.print(plain(f"the same: {repeated}; programs, scores and archives are equal", "bold green"))
+    if done.result.reason == "interrupted":
+        tickets = done.result.tickets
+        text = f"interrupted after {tickets} of {counted(done.commits, 'commit')}: not compared to the end"
+        out.print(plain(text, "yellow"), soft_wrap=True)
+    elif done.same:
+        out.print(
+            plain(f"the same: {took}; programs, scores and archives are equal", "bold green"),
+            soft_wrap=True,
+        )
     else:
         out.print(plain(f"different: {done.difference}", "bold red"), soft_wrap=True)
     out.print(plain(f"run      {done.result.folder}"), soft_wrap=True)
@@ -133,24 +149,28 @@ def fork(
         max_usd=max_usd,
     )
     kept = None if model or command else config.models
+    models = model_options.models(kept, model, command, api_base, concurrency)
+    if models is None:
+        model_options.refuse_limits(limits)
     changes: dict[str, Any] = {
         "seed": seed,
         "workers": workers,
         "order": options.order(order),
-        "models": model_options.models(kept, model, command, api_base, concurrency),
+        "models": models,
         "prompts": None if prompts is None else str(prompts),
         "sandbox": options.policy(sandbox),
     }
     given = {name: value for name, value in changes.items() if value is not None}
     if not json:
         out.print(plain(f"forking {folder} after program {at}"), soft_wrap=True)
+    shown = display(declared, json)
     session = afork(
         folder,
         at,
         changes=given,
         budget=limits,
         run_id=run_id,
-        display=display(declared, json),
+        display=shown,
         handle_signals=True,
     )
-    finish(declared, session, json=json, again="evolve resume last")
+    finish(declared, session, shown, json=json, again=newest(folder.parent))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from typing import Any
+from typing import Any, NamedTuple
 
 from evolve.cli._text import counted, duration, number, out, plain, table
-from evolve.engine import RunResult
+from evolve.engine import RunConfig, RunResult
 from evolve.export import Exported
 from evolve.problem import Problem
 from evolve.store import Reader
@@ -21,6 +21,19 @@ _RAISE = {
     "max_tokens": "--max-tokens",
     "max_usd": "--max-usd",
 }
+_OF_CALLS = ("max_calls", "max_tokens", "max_usd")
+
+
+class Before(NamedTuple):
+    """What a run held before a session.
+
+    Attributes:
+        programs: Committed programs.
+        calls: Calls to models.
+    """
+
+    programs: int
+    calls: int
 
 
 def as_json(result: RunResult, exported: Exported | None, trouble: str) -> dict[str, Any]:
@@ -35,7 +48,7 @@ def as_json(result: RunResult, exported: Exported | None, trouble: str) -> dict[
 
 
 def report(
-    problem: Problem, result: RunResult, exported: Exported | None, trouble: str, *, idle: bool
+    problem: Problem, result: RunResult, exported: Exported | None, trouble: str, before: Before | None
 ) -> None:
     """Say how a session ended, what came of it, and what to do next.
 
@@ -44,17 +57,14 @@ def report(
         result: How the session ended.
         exported: Where the best program is.
         trouble: Why it is nowhere.
-        idle: The session added no program to the run.
+        before: What the run held before the session; None: it began with it.
     """
     programs = counted(result.evaluations, "evaluation")
     ended = f"{programs} in {duration(result.elapsed_s)}; ended because {result.explanation}"
     out.print()
-    if idle and result.reason in _RAISE:
-        out.print(
-            plain(
-                f"nothing to do: {result.explanation}. Raise it to go on: {_RAISE[result.reason]}", "yellow"
-            )
-        )
+    if what := _idle(result, before):
+        note = f"{what}: {result.explanation}. Raise it to go on: {_RAISE[result.reason]}"
+        out.print(plain(note, "yellow"), soft_wrap=True)
     out.print(plain(ended), soft_wrap=True)
     if result.best_objective is not None:
         metric = problem.spec.objective.metric
@@ -83,33 +93,46 @@ def report(
         out.print(plain(f"\nlook closer: evolve show {folder}", "dim"), soft_wrap=True)
 
 
+def _idle(result: RunResult, before: Before | None) -> str:
+    """Say what a session could not do for want of budget; an empty text when it did all it should."""
+    if before is None or result.reason not in _RAISE:
+        return ""
+    if result.tickets == before.programs:
+        return "nothing to do"
+    return "no model was asked" if result.reason in _OF_CALLS and result.calls == before.calls else ""
+
+
 def _foreseen(result: RunResult) -> None:
-    """Set what was foreseen beside what it was."""
-    price = f", ${result.usd:.4f}" if result.usd else ""
-    out.print(
-        plain(f"{counted(result.calls, 'call')} to models, {result.tokens:,} tokens{price}"), soft_wrap=True
-    )
+    """Say what was asked, and set what was foreseen beside what it was."""
     with Reader(result.folder) as reader:
         plans = reader.events(kind="plan")
-        ends = [
-            (reply.prompt_tokens, reply.reply_tokens)
-            for _, reply in reader.calls()
-            if reply and reply.status == "ok"
-        ]
-    if not plans or not ends:
+        began_with = reader.run().config["budget"]
+        ends = [reply for request, reply in reader.calls() if reply and request.purpose != "embed"]
+    failures = [reply.error for reply in ends if reply.status in ("failed", "no_reply")]
+    price = f", ${result.usd:.4f}" if result.usd else ""
+    failed = f" ({len(failures)} failed)" if failures else ""
+    asked = f"{counted(result.calls, 'call')} to models{failed}, {result.tokens:,} tokens{price}"
+    out.print(plain(asked), soft_wrap=True)
+    answers = [(reply.prompt_tokens, reply.reply_tokens) for reply in ends if reply.status == "ok"]
+    if failures and not answers:
+        out.print(plain(f"no call was answered; the last failure: {failures[-1]}", "yellow"), soft_wrap=True)
+    if not plans or not answers:
         return
     plan = plans[0].data
-    prompt, reply = (sum(column) / len(ends) for column in zip(*ends, strict=True))
-    usd = "not known" if plan["usd"] is None else f"{plan['usd']:.4f}"
-    rows = [
+    prompt, reply = (sum(column) / len(answers) for column in zip(*answers, strict=True))
+    rows: list[tuple[object, ...]] = [
         ("prompt tokens a call", f"{plan['prompt_tokens']:.0f}", f"{prompt:.0f}"),
         ("reply tokens a call", f"{plan['reply_tokens']:.0f}", f"{reply:.0f}"),
-        ("calls", plan["calls"], result.calls),
-        ("tokens", f"{plan['tokens']:,}", f"{result.tokens:,}"),
-        ("USD", usd, f"{result.usd:.4f}"),
-        ("evaluations", plan["evaluations"], result.evaluations),
-        ("time", duration(plan["wall_s"]), duration(result.elapsed_s)),
     ]
+    if RunConfig.load(result.folder).budget.model_dump() == began_with:  # foreseen for these limits
+        unknown = plan["usd"] is None
+        rows += [
+            ("calls", f"{plan['calls']:,}", f"{result.calls:,}"),
+            ("tokens", f"{plan['tokens']:,}", f"{result.tokens:,}"),
+            ("USD", *(("not known",) * 2 if unknown else (f"{plan['usd']:.4f}", f"{result.usd:.4f}"))),
+            ("evaluations", f"{plan['evaluations']:,}", f"{result.evaluations:,}"),
+            ("time", duration(plan["wall_s"]), duration(result.elapsed_s)),
+        ]
     out.print()
     out.print(table(("", "foreseen", "used"), rows, numeric=(1, 2)))
 

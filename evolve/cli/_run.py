@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,11 +14,11 @@ from rich.text import Text
 from evolve.cli import _model_options as model_options
 from evolve.cli import _options as options
 from evolve.cli._display import JsonDisplay, LiveDisplay, PlainDisplay, PollingDisplay, emit
-from evolve.cli._report import as_json, report
+from evolve.cli._report import Before, as_json, report
 from evolve.cli._runs import find_run
 from evolve.cli._text import counted, err, out, plain
 from evolve.engine import RunConfig, RunFile, RunOptions, RunResult, aresume, arun, default_window
-from evolve.errors import EvolveError
+from evolve.errors import EvolveError, ModelError
 from evolve.export import Exported, export
 from evolve.islands import Preset
 from evolve.models import ModelsConfig
@@ -46,7 +47,8 @@ def run(
             "-s",
             metavar="N",
             min=0,
-            help="Seed of the run: equal seeds give equal runs. [default: 0]",
+            help="Seed of the run: equal seeds give equal runs, as far as models answer the same. "
+            "[default: 0]",
         ),
     ] = None,
     islands: Annotated[
@@ -138,14 +140,19 @@ def run(
         budget=file.budget.model_copy(update=given.model_dump(exclude_none=True)),
         runs=runs,
         run_id=run_id,
-        display=display(declared, json),
         handle_signals=True,
     )
     if not json:
         out.print(_headline(declared, chosen), soft_wrap=True)
+    shown = display(declared, json)
+    chosen["display"] = shown
     session = arun(problem, **chosen)
-    again = "evolve resume last" + ("" if runs == options.RUNS else f" --runs {shlex.quote(str(runs))}")
-    finish(declared, session, json=json, again=again)
+    finish(declared, session, shown, json=json, again=newest(runs))
+
+
+def newest(runs: Path) -> str:
+    """Return the command that goes on with the newest run of a folder."""
+    return "evolve resume last" + ("" if runs == options.RUNS else f" --runs {shlex.quote(str(runs))}")
 
 
 def first(*values: int | None) -> int:
@@ -165,9 +172,9 @@ def _headline(problem: Problem, chosen: RunOptions) -> Text:
     islands = chosen["islands"]
     preset = islands.archipelago.title if isinstance(islands, Preset) else islands
     about = f" {settings}: seed {chosen['seed']}, islands {preset}, {chosen['workers']} at once"
-    if asked := chosen["models"]:
-        names = asked.names if isinstance(asked, ModelsConfig) else asked
-        about += f", asking {', '.join(names)}"
+    asked = chosen["models"]
+    names = asked.names if isinstance(asked, ModelsConfig) else asked or ()
+    about += f", asking {', '.join(names)}" if names else ""
     return plain(problem.name, "bold").append_text(plain(about))
 
 
@@ -210,44 +217,75 @@ def resume(
         max_tokens=max_tokens,
         max_usd=max_usd,
     )
+    models = model_options.models(config.models, None, None, api_base, concurrency)
+    if models is None:
+        model_options.refuse_limits(budget)
     with Reader(folder) as reader:
-        before = reader.committed()
+        before = Before(reader.committed(), len(reader.calls()))
     if not json:
-        out.print(plain(f"resuming {folder}, {counted(before, 'program')} so far"), soft_wrap=True)
+        out.print(plain(f"resuming {folder}, {counted(before.programs, 'program')} so far"), soft_wrap=True)
+    shown = display(declared, json)
     session = aresume(
         folder,
         workers=workers,
         sandbox=options.policy(sandbox),
         budget=budget,
-        models=model_options.models(config.models, None, None, api_base, concurrency),
-        display=display(declared, json),
+        models=models,
+        display=shown,
         handle_signals=True,
     )
     again = f"evolve resume {shlex.quote(str(folder))}"
-    finish(declared, session, json=json, again=again, before=before)
+    finish(declared, session, shown, json=json, again=again, before=before)
 
 
-def display(problem: Problem, json: bool) -> PollingDisplay:
-    """Return what shows a session: a live panel, plain lines where there is no terminal, or JSON lines."""
+def display(problem: Problem, json: bool, *, repeats: int | None = None) -> PollingDisplay:
+    """Return what shows a session: a live panel, plain lines where there is no terminal, or JSON lines.
+
+    Args:
+        problem: What is solved.
+        json: Write JSON lines.
+        repeats: Number of recorded commits that are repeated; None: the session makes new ones.
+    """
     if json:
         return JsonDisplay(out)
-    return LiveDisplay(out, problem.spec.objective.metric) if out.is_interactive else PlainDisplay(out)
+    if out.is_interactive:
+        return LiveDisplay(out, problem.spec.objective.metric, repeats=repeats)
+    return PlainDisplay(out, repeats=repeats)
 
 
 def finish(
-    problem: Problem, session: Coroutine[Any, Any, RunResult], *, json: bool, again: str, before: int = 0
+    problem: Problem,
+    session: Coroutine[Any, Any, RunResult],
+    shown: PollingDisplay,
+    *,
+    json: bool,
+    again: str,
+    before: Before | None = None,
 ) -> None:
-    """Run a session, export the best program and say where everything is; `again` would continue it."""
+    """Run a session, export the best program and say where everything is.
+
+    Args:
+        problem: What is solved.
+        session: The session.
+        shown: What shows it.
+        json: End with a JSON line.
+        again: The command that would go on.
+        before: What the run held before this session.
+    """
     try:
         result = asyncio.run(session)
     except KeyboardInterrupt:
         err.print(plain(f"interrupted; what was committed is safe; go on with: {again}"), soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
+    except ModelError as error:
+        if not shown.began:
+            raise
+        raise ModelError(f"{error}\nWhat was found until then is safe. Go on with: {again}") from None
     exported, trouble = _export(result) if result.best_id is not None else (None, "")
     if json:
         emit(as_json(result, exported, trouble))
     else:
-        report(problem, result, exported, trouble, idle=result.tickets == before)
+        report(problem, result, exported, trouble, before)
     if result.reason == "interrupted":
         raise typer.Exit(INTERRUPTED)
 

@@ -90,14 +90,17 @@ def _show_run(path: Path, reader: Reader, *, digest: bool, json: bool) -> None:
 def _print_arms(reader: Reader, arms: list[ArmUse]) -> None:
     """Print what came of every operator; what it cost when models were asked."""
     paid = any(arm.calls for arm in arms)
-    columns = ["operator", "proposals", "valid", "entered an archive", "mean reward"]
+    columns = ["operator", "proposals", "valid", "archived", "reward"]
     columns += ["calls", "tokens", "USD"] if paid else []
     rows = []
     for arm, mean in _with_rewards(reader, arms):
         reward = "–" if mean is None else f"{mean:.3f}"
         spent = (arm.calls, f"{arm.tokens:,}", f"{arm.usd:.4f}") if paid else ()
         rows.append((arm.arm, arm.proposals, arm.valid, arm.kept, reward, *spent))
-    out.print(table(columns, rows, numeric=range(1, len(columns))))
+    out.print(table(columns, rows, numeric=range(1, len(columns)), prose=(0,)))
+    out.print(
+        plain("archived: entered an archive. reward: mean of late, 0 to 1; operators are drawn by it", "dim")
+    )
 
 
 def _with_rewards(reader: Reader, arms: list[ArmUse]) -> list[tuple[ArmUse, float | None]]:
@@ -137,12 +140,16 @@ def _print_models(reader: Reader) -> None:
     if rows:
         columns = ("model", "calls", "failed", "tokens", "USD", "seconds each")
         out.print()
-        out.print(table(columns, rows, numeric=range(1, len(columns))))
+        out.print(table(columns, rows, numeric=range(1, len(columns)), prose=(0,)))
     lessons = reader.lessons()
     if lessons:
-        out.print(f"\nlast of {counted(len(lessons), 'lesson')}:")
-        for row in lessons[-_LESSONS_SHOWN:]:
-            out.print(plain(f"  {row.text} (programs {', '.join(map(str, row.support))})"), soft_wrap=True)
+        shown = lessons[-_LESSONS_SHOWN:]
+        earlier = f" (the last {len(shown)} of {len(lessons)})" if len(shown) < len(lessons) else ""
+        out.print(f"\n{counted(len(shown), 'lesson')} drawn by models{earlier}:")
+        for row in shown:
+            programs = "program" if len(row.support) == 1 else "programs"
+            support = ", ".join(map(str, row.support))
+            out.print(plain(f"  {row.text} ({programs} {support})"), soft_wrap=True)
 
 
 def _run_facts(path: Path, reader: Reader) -> dict[str, Any]:
@@ -174,7 +181,11 @@ def _show_program(reader: Reader, program: int, *, json: bool) -> None:
     if json:
         emit({**facts, "stages": stages, "text": text})
         return
-    known = [(key, _fact(value)) for key, value in facts.items() if value not in ("", None, [], {})]
+    shown = {
+        **facts,
+        "saw": f"the archives after {counted(facts['saw'], 'commit')}" if facts["saw"] else None,
+    }
+    known = [(key, _fact(value)) for key, value in shown.items() if value not in ("", None, [], {})]
     out.print(table(("", ""), known, prose=(1,)))
     if stages:
         rows = [

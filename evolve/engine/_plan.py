@@ -183,7 +183,7 @@ def _first_context(problem: Problem, seed: ProgramView) -> PromptContext:
 
 
 def _reflections(config: RunConfig) -> float:
-    every = config.models.reflect_every if config.models else 0
+    every = config.models.reflect_every if config.models and config.models.use else 0
     return 1 / every if every else 0.0
 
 

@@ -9,6 +9,9 @@ import pytest
 
 from evolve.engine import Budget, run
 from tests.cli.toy import Shell, write_toy
+from tests.engine.conftest import litellm_loaded
+
+__all__ = ["litellm_loaded"]
 
 
 @pytest.fixture(scope="session")

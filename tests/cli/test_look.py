@@ -15,7 +15,10 @@ from tests.cli.toy import NASTY, SCORER, Shell, write_toy
 
 @pytest.mark.parametrize(
     "command",
-    ["doctor", "problems", "run", "resume", "runs", "show", "lineage", "diff", "export", "verify"],
+    [
+        *("doctor", "problems", "plan", "run", "resume", "replay", "fork"),
+        *("runs", "show", "lineage", "diff", "export", "verify"),
+    ],
 )
 def test_every_command_has_help_that_fits_a_terminal(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, command: str
