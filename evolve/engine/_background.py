@@ -8,12 +8,12 @@ from functools import partial
 import numpy as np
 
 from evolve.engine._history import History, Past
-from evolve.engine._novelty import Recent, Vectors
+from evolve.engine._novelty import Recent, Seen
 from evolve.engine._programs import Programs
 from evolve.engine._state import State
 from evolve.engine._tickets import Ticket, identity, ticket_seed
 from evolve.memory import Memory, reflect
-from evolve.models import Models, TicketCalls
+from evolve.models import Models, NoReply, TicketCalls
 from evolve.operators import Idea, ModelSide, Operator, has_markers
 from evolve.problem import Problem
 from evolve.prompts import BlockView, Hypothesis, Lesson, ProblemView, PromptContext, Prompts
@@ -53,7 +53,6 @@ class Background:
         memory: Memory,
         *,
         run_seed: int,
-        window: int,
         similarity: float,
         reflect_every: int,
         embeds: bool = False,
@@ -63,8 +62,8 @@ class Background:
         self.memory = memory
         self.prompts = prompts
         self.history = History()
-        self.recent = Recent(window)
-        self._vectors = Vectors.kept(window) if embeds else None
+        self.recent = Recent()
+        self._embeds = embeds
         self._embedded: dict[int, Sequence[float]] = {}
         self._problem = problem
         self._view = problem_view(problem)
@@ -86,11 +85,9 @@ class Background:
             reward: What it is worth to the memory, 0 to 1.
         """
         self.history.commit(past)
+        vector = self._embedded.pop(past.id, None)
         if text is not None:
-            self.recent.commit(self._state.committed, past.id, text)
-            vector = self._embedded.pop(past.id, None)
-            if vector is not None and self._vectors is not None:
-                self._vectors.commit(self._state.committed, past.id, vector)
+            self.recent.commit(past.id, text, vector if self._embeds else None)
             self.memory.commit(past.id, text, reward=reward)
 
     def paid(self, usd: float) -> None:
@@ -146,7 +143,7 @@ class Background:
             angle=_ANGLES[int(rng.integers(len(_ANGLES)))],
             editable=has_markers(self._programs.view(parent).text),
         )
-        known = partial(self._known, calls, self._state.committed, (*parents, parent))
+        known = partial(self._known, calls, self._state.committed, self.recent.seen(), (*parents, parent))
         return ModelSide(calls, self.prompts, view, known)
 
     def reflection(self) -> PromptContext:
@@ -175,21 +172,26 @@ class Background:
         """Keep the vector of a program that is about to be committed."""
         self._embedded[program] = vector
 
-    async def _known(self, calls: TicketCalls, saw: int, parents: tuple[int, ...], text: str) -> str:
+    async def _known(
+        self, calls: TicketCalls, saw: int, seen: Seen, parents: tuple[int, ...], text: str
+    ) -> str:
         """Say why a program is not new, judged by the commits that the ticket saw."""
         first = self._state.first_with(identity(text), up_to=saw)
         if first is not None:
             return f"it is the same program as number {first}, apart from layout and comments"
-        nearest = self.recent.nearest(text, saw=saw, parents=parents)
+        nearest = seen.nearest(text, parents=parents)
         if nearest is not None and nearest[1] >= self._similarity:
             return (
                 f"it is nearly the same as program {nearest[0]} (similarity {nearest[1]:.3f}), tried already"
             )
-        if self._vectors is None:
+        if not self._embeds:
             return ""
-        (vector,) = await calls.embed([text])
+        try:
+            (vector,) = await calls.embed([text])
+        except NoReply:
+            return ""  # the program is paid for: without a vector it is compared by its text alone
         self.embedded(calls.ticket, vector)
-        close = self._vectors.nearest(vector, saw=saw, parents=parents)
+        close = seen.closest(vector, parents=parents)
         if close is not None and close[1] >= self._similarity:
             return f"it means nearly the same as program {close[0]} (cosine {close[1]:.3f}), tried already"
         return ""

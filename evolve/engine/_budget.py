@@ -9,6 +9,9 @@ from evolve.problem import Objective
 
 Uses = list[tuple[float, float]]
 
+CALL_LIMITS = ("max_calls", "max_tokens", "max_usd")
+"""Limits of a budget that calls to models use up."""
+
 IDLE_LIMIT = 2000
 """Commits in a row without anything new to evaluate, after which the operators count as exhausted."""
 

@@ -14,7 +14,7 @@ from asyncio_pool import AioPool
 
 from evolve.engine import _rows
 from evolve.engine._background import Background, reward_of, settle
-from evolve.engine._budget import Uses, reached, seconds_left, share_used, uses
+from evolve.engine._budget import CALL_LIMITS, Uses, reached, seconds_left, share_used, uses
 from evolve.engine._config import RunConfig
 from evolve.engine._history import Past
 from evolve.engine._journal import recorded_vectors
@@ -102,7 +102,7 @@ class Engine:
         self._script = script
         self._message = message
         self._seeded = seeded
-        self._order: Order = script or resolve_order(config.order)
+        self._order: Order = script or resolve_order(config.order, ())
         self._clock = clock
         self._started = clock()
         self._earlier_s = 0.0
@@ -190,10 +190,13 @@ class Engine:
             raise
         await self._give_up_flights()
         self.log("bandits", self._bandits())
-        self.log("stopped", {"reason": reason})
+        self.log("stopped", {"reason": reason, "limit": getattr(self._budget, reason, None)})
         return reason
 
     async def _loop(self) -> str:
+        over = self._over()
+        if over is not None:
+            return over
         self._launch()
         aborted = asyncio.ensure_future(self._abort.wait())
         try:
@@ -211,9 +214,15 @@ class Engine:
             aborted.cancel()
         return self._stop or self._limit() or self._starved or "exhausted"
 
+    def _over(self) -> str | None:
+        """Name the limit that earlier sessions have reached: whatever is begun beyond it would be paid for."""
+        if self._script is None and self._time_left() == 0:
+            return "max_seconds"
+        return self._limit() or self._starved
+
     def _time_left(self) -> float | None:
-        if self._budget.max_seconds is None:
-            return None
+        if self._budget.max_seconds is None or self._script is not None:
+            return None  # a replay takes as long as it takes
         return max(0.0, self._budget.max_seconds - self.elapsed_s())
 
     def _take_in(self, done: Iterable[asyncio.Future[Any]]) -> None:
@@ -262,6 +271,8 @@ class Engine:
             for request, _ in self._reader.calls()
             if request.ticket not in self._committed_before
         }
+        self._order = self._script or resolve_order(self._config.order, self._committed_before)
+        self._starved = self._used_up()
         self._recall_stages()
         self._earlier_s = self._reader.last_at_s()
         hypotheses, lessons = self._recall_ideas()
@@ -278,6 +289,14 @@ class Engine:
             if self._background is not None and commit.program.operator == REFLECT:
                 self._background.memory.learn(lessons.get(commit.program.id, ()))
             self._fill()
+
+    def _used_up(self) -> str | None:
+        """Name the limit of calls that the last session ended by, unless it has been changed since."""
+        stops = self._reader.events(kind="stopped")
+        if not stops or self._script is not None:
+            return None
+        reason, limit = stops[-1].data["reason"], stops[-1].data.get("limit")
+        return reason if reason in CALL_LIMITS and limit == getattr(self._budget, reason) else None
 
     def _recall_stages(self) -> None:
         for row in self._reader.early_stage_results():
@@ -321,8 +340,9 @@ class Engine:
     def _fill(self) -> None:
         """Prepare as many tickets as the window and the budget allow."""
         if self._script is not None:
-            due = self._script.due(self.state.committed)
-            self._waiting += [self._prepare(number) for number in due]
+            for number in self._script.due(self.state.committed):
+                if number not in self._committed_before:  # taken over from the run that this one was forked from
+                    self._waiting.append(self._prepare(number))
             return
         for number, saw in self._launched_at.items():
             if saw == self.state.committed:  # its requests are on record: it must ask the same again
@@ -422,10 +442,12 @@ class Engine:
         try:
             evaluation = await self._evaluations.exec(self._evaluate(ticket, proposal.text, hashed))
         except BaseException:
-            running.set_exception(_Dropped())
-            running.exception()  # it may be that nobody waits for it
+            if not running.done():
+                running.set_exception(_Dropped())
+                running.exception()  # it may be that nobody waits for it
             raise
-        running.set_result(evaluation)
+        if not running.done():  # whoever waited may have been cancelled, and this with it
+            running.set_result(evaluation)
         return replace(outcome, evaluation=evaluation)
 
     def _without_call(self, ticket: Ticket) -> Outcome:
@@ -487,7 +509,7 @@ class Engine:
         cost = self._background.cost(ticket) if self._background is not None else 0.0
         verdict = _rows.verdict_of(outcome, first, cost)
         if ticket.operator == SEED:
-            self._check_seed(outcome)
+            self._check_seed(outcome, first)
         applied = self.state.apply(verdict)
         at_s = self.elapsed_s()
         if verdict.status != "duplicate":
@@ -535,10 +557,10 @@ class Engine:
         reward = reward_of(statuses, is_best=applied.is_best)
         self._background.commit(past, text if evaluated else None, reward)
 
-    def _check_seed(self, outcome: Outcome) -> None:
+    def _check_seed(self, outcome: Outcome, first: int | None) -> None:
         found = outcome.evaluation
-        if found is None or found.status != "valid":
-            status = "a duplicate of another seed" if found is None else found.status
+        if found is None or found.status != "valid" or first is not None:
+            status = found.status if found is not None and first is None else "a duplicate of another seed"
             why = outcome.refusal or (found.feedback if found else "")
             raise ProblemError(
                 f"{self._problem.folder}: {outcome.change}: must be valid, but is {status}: {why}\n"

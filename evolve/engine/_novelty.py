@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
@@ -16,67 +15,66 @@ _COMPARED = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Vectors:
-    """Embeddings of the programs committed last, as of any commit within the window; see `Recent`."""
+class Seen:
+    """The programs committed last, as one ticket saw them; nothing that is committed later changes it.
 
-    programs: deque[tuple[int, int, np.ndarray]]
+    Attributes:
+        programs: (program, fingerprint) of each, the latest last.
+        vectors: (program, unit vector) of the last ones that have a vector.
+    """
 
-    @classmethod
-    def kept(cls, window: int) -> Vectors:
-        """Return an empty one for a window of so many tickets in flight."""
-        return cls(deque(maxlen=_COMPARED + window))
+    programs: tuple[tuple[int, frozenset[int]], ...]
+    vectors: tuple[tuple[int, np.ndarray], ...]
 
-    def commit(self, seq: int, program: int, vector: Sequence[float]) -> None:
-        """Take in the vector of the next program that has one."""
-        self.programs.append((seq, program, _unit(vector)))
+    def nearest(self, text: str, *, parents: tuple[int, ...]) -> tuple[int, float] | None:
+        """Return (program, similarity in 0 .. 1) of the most similar one that is no parent, or None.
 
-    def nearest(
-        self, vector: Sequence[float], *, saw: int, parents: tuple[int, ...]
-    ) -> tuple[int, float] | None:
-        """Return (program, cosine in -1 .. 1) of the nearest one that is no parent, or None."""
-        known = [
-            (program, unit) for seq, program, unit in self.programs if seq <= saw and program not in parents
+        A small change of a parent is what an operator is for, so parents are not compared with.
+        """
+        mark = fingerprint(text)
+        likeness = [
+            (similarity(mark, other), program) for program, other in self.programs if program not in parents
         ]
+        if not likeness:
+            return None
+        best = max(likeness)
+        return best[1], best[0]
+
+    def closest(self, vector: Sequence[float], *, parents: tuple[int, ...]) -> tuple[int, float] | None:
+        """Return (program, cosine in -1 .. 1) of the one of the nearest meaning that is no parent, or None."""
+        unit = _unit(vector)
+        # A server may change its mind about the length.
+        known = [pair for pair in self.vectors if pair[0] not in parents and pair[1].shape == unit.shape]
         if not known:
             return None
-        cosines = np.stack([unit for _, unit in known[-_COMPARED:]]) @ _unit(vector)
+        cosines = np.stack([other for _, other in known]) @ unit
         best = int(np.argmax(cosines))
-        return known[-_COMPARED:][best][0], float(cosines[best])
+        return known[best][0], float(cosines[best])
+
+
+class Recent:
+    """Fingerprints and vectors of the programs committed last.
+
+    A proposal is judged by the commits that its ticket saw, however many came since: what a model is asked
+    must not depend on timing. In arrival order that can be any number, so a ticket takes along what it saw.
+    """
+
+    def __init__(self) -> None:
+        self._programs: deque[tuple[int, frozenset[int]]] = deque(maxlen=_COMPARED)
+        self._vectors: deque[tuple[int, np.ndarray]] = deque(maxlen=_COMPARED)
+
+    def commit(self, program: int, text: str, vector: Sequence[float] | None) -> None:
+        """Take in the next evaluated program, with its vector when it has one."""
+        self._programs.append((program, fingerprint(text)))
+        if vector is not None:
+            self._vectors.append((program, _unit(vector)))
+
+    def seen(self) -> Seen:
+        """Return what a ticket that is prepared now compares with."""
+        return Seen(tuple(self._programs), tuple(self._vectors))
 
 
 def _unit(vector: Sequence[float]) -> np.ndarray:
     values = np.asarray(vector, dtype=np.float64)
     norm = float(np.linalg.norm(values))
     return values / norm if norm > 0 else values
-
-
-class Recent:
-    """Fingerprints of the programs committed last, as of any commit within the window.
-
-    A proposal is judged by the commits that its ticket saw, however many came since: what a model
-    is asked must not depend on timing.
-    """
-
-    def __init__(self, window: int) -> None:
-        self._programs: deque[tuple[int, int, frozenset[int]]] = deque(maxlen=_COMPARED + window)
-
-    def commit(self, seq: int, program: int, text: str) -> None:
-        """Take in the next evaluated program."""
-        self._programs.append((seq, program, fingerprint(text)))
-
-    def nearest(self, text: str, *, saw: int, parents: tuple[int, ...]) -> tuple[int, float] | None:
-        """Return (program, similarity in 0 .. 1) of the most similar one that is no parent, or None.
-
-        A small change of a parent is what an operator is for, so parents are not compared with.
-        """
-        mark = fingerprint(text)
-        known = ((program, tokens) for seq, program, tokens in reversed(self._programs) if seq <= saw)
-        likeness = [
-            (similarity(mark, tokens), program)
-            for program, tokens in islice(known, _COMPARED)
-            if program not in parents
-        ]
-        if not likeness:
-            return None
-        best = max(likeness)
-        return best[1], best[0]

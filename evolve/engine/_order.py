@@ -7,7 +7,8 @@ commits, and for each ticket the commit that it saw.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from dataclasses import replace
 from typing import Literal, Protocol
 
 from evolve.engine._tickets import STARVED, Outcome
@@ -27,9 +28,19 @@ class Order(Protocol):
 class TicketOrder:
     """Commits come in the order of the tickets: neither timing nor workers can change a run."""
 
-    def take(self, arrived: dict[int, Outcome], committed: int) -> Outcome | None:
+    def __init__(self, committed: Container[int] = ()) -> None:
+        """Begin after the tickets in `committed`; a run that was forked from one of arrival order has gaps."""
+        self._committed = committed
+        self._next = 1
+
+    def take(self, arrived: dict[int, Outcome], committed: int) -> Outcome | None:  # noqa: ARG002
         """See `Order.take`."""
-        return arrived.pop(committed + 1, None)
+        while self._next in self._committed:
+            self._next += 1
+        outcome = arrived.pop(self._next, None)
+        if outcome is not None:
+            self._next += 1
+        return outcome
 
 
 class ArrivalOrder:
@@ -47,11 +58,14 @@ class Script:
         """Read the order of a run's commits."""
         self.starved: set[int] = set()
         """Tickets that could not ask all they wanted: the budget was used up."""
+        self._told: dict[int, tuple[str, str]] = {}
         self._order: list[int] = []
         self._due: dict[int, list[int]] = {}
         for commit in commits:
             self._order.append(commit.program.id)
             self._due.setdefault(commit.program.saw, []).append(commit.program.id)
+            if commit.evaluation.feedback:
+                self._told[commit.program.id] = (commit.evaluation.status, commit.evaluation.feedback)
             if commit.evaluation.feedback == STARVED:
                 self.starved.add(commit.program.id)
 
@@ -65,9 +79,20 @@ class Script:
 
     def take(self, arrived: dict[int, Outcome], committed: int) -> Outcome | None:
         """See `Order.take`."""
-        return arrived.pop(self._order[committed], None) if committed < len(self._order) else None
+        outcome = arrived.pop(self._order[committed], None) if committed < len(self._order) else None
+        return None if outcome is None else self._as_told(outcome)
+
+    def _as_told(self, outcome: Outcome) -> Outcome:
+        """Take the feedback from the record, for later prompts showed it: it may hold times or addresses.
+
+        Not when the program fares otherwise now: then it is another feedback.
+        """
+        found, (status, feedback) = outcome.evaluation, self._told.pop(outcome.ticket.id, ("", ""))
+        if found is None or found.status != status:
+            return outcome
+        return replace(outcome, evaluation=replace(found, feedback=feedback))
 
 
-def resolve_order(name: OrderName) -> Order:
-    """Return the order of this name."""
-    return TicketOrder() if name == "ticket" else ArrivalOrder()
+def resolve_order(name: OrderName, committed: Container[int]) -> Order:
+    """Return the order of this name, for a run in which these tickets are committed."""
+    return TicketOrder(committed) if name == "ticket" else ArrivalOrder()

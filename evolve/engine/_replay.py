@@ -9,15 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from evolve._toml import validate
+from evolve.engine._budget import CALL_LIMITS
 from evolve.engine._config import Budget, RunConfig
 from evolve.engine._folder import MEMORY_IN, PROMPTS, copy_into, create_folder, remove_if_empty
 from evolve.engine._order import Script
 from evolve.engine._progress import Display, Quiet
+from evolve.engine._rows import event_row
 from evolve.engine._session import RunResult, check_same_problem, run_row, session
 from evolve.engine._setup import check_usable, template_folders
-from evolve.errors import EvolveError, RunError, StoreError, UsageError
+from evolve.errors import EvolveError, ModelError, RunError, StoreError, UsageError
 from evolve.problem import Problem, load_problem
 from evolve.store import Commit, Reader, Writer, copy_calls, copy_commits
+
+FORKED = "forked"
+"""Event of a run that was forked from another: of which, and how many commits it took over."""
+_MAY_CHANGE = frozenset(
+    ("seed", "workers", "window", "order", "operators", "models", "prompts", "sandbox")
+)
+"""Settings that a fork may change: with others, its programs could not be compared with those it took over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +58,8 @@ async def areplay(
     """Repeat a run from its record: the same commits in the same order, without a single call to a model.
 
     Programs are proposed and evaluated anew, into a run of its own beside the other one; then both are
-    compared.
+    compared. What a fork has taken over from another run is taken over again: it was made with the settings
+    of that run, and is repeated by the replay of that run.
 
     Args:
         folder: The run's folder; the run must not be in progress.
@@ -61,6 +71,7 @@ async def areplay(
 
     Raises:
         RunError: no run there, it holds no commit, or its problem has changed since.
+        ModelError: a question was never asked; says where the runs parted before, when they did.
         StoreError: the store cannot be read, or the new one not be written.
     """
     folder = Path(folder)
@@ -68,7 +79,7 @@ async def areplay(
     changes = {"workers": workers or config.workers, "sandbox": sandbox or config.sandbox}
     config = validate({**config.model_dump(), **changes}, RunConfig, UsageError, where="replay")
     with Reader(folder) as reader:
-        script = Script(reader.commits())
+        script, forks = Script(reader.commits()), reader.events(kind=FORKED)
     if not len(script):
         raise RunError(f"{folder}: holds no commit yet, so there is nothing to repeat.")
     target = create_folder(folder.parent, run_id, f"{folder.name}-replay", None)
@@ -76,10 +87,16 @@ async def areplay(
         _copy_inputs(folder, target)
         config.save(target)
         writer = Writer(target, run_row(config, problem))
+        for event in forks[-1:]:
+            note = event_row(FORKED, event.ticket, event.at_s, event.data)
+            copy_commits(folder, writer, event.data["commits"], note)
         copy_calls(folder, writer)
         result = await session(target, config, problem, writer, display or Quiet(), handle_signals, script)
-    except EvolveError:
+    except EvolveError as error:
+        parted = _parted(folder, target) if isinstance(error, ModelError) else ""
         remove_if_empty(target)
+        if parted:
+            raise ModelError(f"{error}{parted}") from None
         raise
     difference = _first_difference(folder, target)
     return Replayed(result, not difference, len(script), difference)
@@ -117,24 +134,33 @@ async def afork(
     """
     folder = Path(folder)
     config, problem = _recorded(folder)
+    fixed = sorted((changes or {}).keys() - _MAY_CHANGE)
+    if fixed:
+        raise UsageError(f"{fixed[0]}: cannot be changed by a fork, only {', '.join(sorted(_MAY_CHANGE))}.")
     with Reader(folder) as reader:
-        seq = reader.commit(at).program.seq
+        last = reader.commit(at).program
+    seq = last.seq
     if seq < len(problem.seeds):
         raise UsageError(
             f"--at {at}: must be a program after the {len(problem.seeds)} seeds, or the last of them."
         )
     limits = config.budget.model_copy(update=budget.model_dump(exclude_none=True) if budget else {})
     merged = {**config.model_dump(), **(changes or {}), "budget": limits.model_dump()}
+    if merged["models"] is None:  # what is for models alone ends with them
+        merged |= {"prompts": None, "memory": None, "budget": limits.model_dump(exclude=set(CALL_LIMITS))}
     forked = validate(merged, RunConfig, UsageError, where="fork")
     check_usable(forked.model_copy(update={"memory": None}), problem)
     target = create_folder(folder.parent, run_id, f"{folder.name}-fork", None)
     try:
-        _copy_inputs(folder, target)
-        if forked.prompts != config.prompts:
+        if forked.prompts == config.prompts:
+            _copy_inputs(folder, target)
+        else:
+            _copy_inputs(folder, target, prompts=False)
             copy_into(target, template_folders(forked, problem), None)
         forked.save(target)
         writer = Writer(target, run_row(forked, problem))
-        copy_commits(folder, writer, seq)
+        note = event_row(FORKED, at, last.at_s, {"run": folder.name, "commits": seq})
+        copy_commits(folder, writer, seq, note)
         return await session(target, forked, problem, writer, display or Quiet(), handle_signals)
     except EvolveError:
         remove_if_empty(target)
@@ -150,9 +176,9 @@ def _recorded(folder: Path) -> tuple[RunConfig, Problem]:
     return config, problem
 
 
-def _copy_inputs(source: Path, target: Path) -> None:
+def _copy_inputs(source: Path, target: Path, *, prompts: bool = True) -> None:
     try:
-        if (source / PROMPTS).is_dir():
+        if prompts and (source / PROMPTS).is_dir():
             shutil.copytree(source / PROMPTS, target / PROMPTS)
         if (source / MEMORY_IN).is_file():
             shutil.copyfile(source / MEMORY_IN, target / MEMORY_IN)
@@ -162,12 +188,23 @@ def _copy_inputs(source: Path, target: Path) -> None:
         ) from None
 
 
+def _parted(recorded: Path, replayed: Path) -> str:
+    """Say where a replay that asks what was never asked had parted from its run; empty when it had not."""
+    with Reader(recorded) as before, Reader(replayed) as after:
+        found = _first_of_commits(before, after)
+    return f" The runs had parted before: {found}." if found else ""
+
+
+def _first_of_commits(before: Reader, after: Reader) -> str:
+    pairs = zip(before.commits(), after.commits(), strict=False)
+    return next((found for old, new in pairs if (found := _difference(old, new))), "")
+
+
 def _first_difference(recorded: Path, replayed: Path) -> str:
     """Say where two runs part; an empty text when they are equal."""
     with Reader(recorded) as before, Reader(replayed) as after:
-        for old, new in zip(before.commits(), after.commits(), strict=False):
-            if found := _difference(old, new):
-                return found
+        if found := _first_of_commits(before, after):
+            return found
         was, now = before.committed(), after.committed()
         if was != now:
             return f"{was} commits are on record, {now} were repeated"

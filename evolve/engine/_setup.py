@@ -144,7 +144,6 @@ async def open_background(
         prompts,
         memory,
         run_seed=config.seed,
-        window=config.window,
         similarity=config.models.similarity,
         reflect_every=config.models.reflect_every if config.models.use else 0,  # commands write programs only
         embeds=config.models.embedding is not None,

@@ -82,7 +82,7 @@ class State:
         self.since_best = 0
         """Evaluations since the best one changed."""
         self.idle = 0
-        """Commits since the last evaluation: duplicates and refusals only."""
+        """Commits since the last evaluation: duplicates, refusals and reflections only."""
         self.statuses: dict[str, int] = {}
         self._seen: dict[bytes, tuple[int, int]] = {}
 
@@ -112,7 +112,7 @@ class State:
             self.evaluations += 1
             self.since_best += 1
             self.idle = 0
-        elif verdict.status != REFLECTED:
+        else:
             self.idle += 1
         insertions = self._insert(verdict)
         is_best = any(answer.is_best for _, answer in insertions)

@@ -7,12 +7,12 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from evolve.store._open import translated
-from evolve.store._writer import Writer
+from evolve.store._writer import Batch, Row, Writer, insert
 
 _CALLS = (
     "INSERT OR IGNORE INTO payload SELECT * FROM src.payload",
-    "INSERT INTO model_request SELECT * FROM src.model_request",
-    "INSERT INTO model_reply SELECT * FROM src.model_reply",
+    "INSERT OR IGNORE INTO model_request SELECT * FROM src.model_request",
+    "INSERT OR IGNORE INTO model_reply SELECT * FROM src.model_reply",
 )
 _COMMITTED = "(SELECT id FROM src.program WHERE seq <= :seq)"
 _COMMITS = tuple(
@@ -38,7 +38,7 @@ _COMMITS = tuple(
 
 
 def copy_calls(source: Path, writer: Writer) -> None:
-    """Copy every request to a model with its answer.
+    """Copy every request to a model with its answer; those that came with commits are there already.
 
     Args:
         source: Folder of the run to copy from; its store is of the present schema version.
@@ -50,26 +50,42 @@ def copy_calls(source: Path, writer: Writer) -> None:
     _copy(source, writer, _CALLS, {})
 
 
-def copy_commits(source: Path, writer: Writer, seq: int) -> None:
-    """Copy the first `seq` commits with everything that belongs to them; see `copy_calls`."""
-    _copy(source, writer, _COMMITS, {"seq": seq})
+def copy_commits(source: Path, writer: Writer, seq: int, note: Row) -> None:
+    """Copy the first `seq` commits with everything that belongs to them; see `copy_calls`.
+
+    Args:
+        source: Folder of the run to copy from.
+        writer: Of a new run.
+        seq: How many.
+        note: The event that says so, written in the same transaction.
+    """
+    _copy(source, writer, _COMMITS, {"seq": seq}, Batch(events=[note]))
 
 
-def _copy(source: Path, writer: Writer, statements: tuple[str, ...], values: dict[str, int]) -> None:
+def _copy(
+    source: Path,
+    writer: Writer,
+    statements: tuple[str, ...],
+    values: dict[str, int],
+    more: Batch | None = None,
+) -> None:
     path = source / "run.db"
     with translated(path), writer.raw() as connection:
         connection.exec_driver_sql("ATTACH DATABASE ? AS src", (f"{path.resolve().as_uri()}?mode=ro",))
         try:
-            _execute(connection, statements, values)
+            _execute(connection, statements, values, more or Batch())
         finally:
             connection.exec_driver_sql("DETACH DATABASE src")
 
 
-def _execute(connection: Connection, statements: tuple[str, ...], values: dict[str, int]) -> None:
+def _execute(
+    connection: Connection, statements: tuple[str, ...], values: dict[str, int], more: Batch
+) -> None:
     connection.exec_driver_sql("BEGIN")
     try:
         for statement in statements:
             connection.exec_driver_sql(statement, values if ":seq" in statement else ())
+        insert(connection, more)
     except BaseException:
         connection.exec_driver_sql("ROLLBACK")
         raise

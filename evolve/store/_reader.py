@@ -177,8 +177,9 @@ class Reader:
         objective = col(schema.EvaluationRow.objective)
         query = (
             select(schema.EvaluationRow.program)
+            .join(schema.Program, col(schema.Program.id) == col(schema.EvaluationRow.program))
             .where(schema.EvaluationRow.status == "valid")
-            .order_by(objective.desc() if maximize else objective.asc(), col(schema.EvaluationRow.program))
+            .order_by(objective.desc() if maximize else objective.asc(), col(schema.Program.seq))
             .limit(1)
         )
         with readable(self.path), self._session() as session:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Table, bindparam, insert
+from sqlalchemy import JSON, Connection, Table, bindparam
+from sqlalchemy import insert as insert_into
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import SQLModel
@@ -96,6 +97,13 @@ _INSERTS = {
 """By the field of a batch; in an order in which every row finds what it refers to."""
 
 
+def insert(connection: Connection, batch: Batch) -> None:
+    """Insert the rows of a batch, within the transaction that the connection is in."""
+    for name, insertion in _INSERTS.items():
+        if rows := getattr(batch, name):
+            insertion.execute(connection, rows)
+
+
 class Writer:
     """The only writer of `run.db`.
 
@@ -134,7 +142,7 @@ class Writer:
             connection = self._engine.connect()
             if run is not None:
                 SQLModel.metadata.create_all(connection, tables=[_table(m) for m in _MODELS])
-                connection.execute(insert(_table(schema.Run)), [run])
+                connection.execute(insert_into(_table(schema.Run)), [run])
                 connection.commit()
                 # last: a file with this version is complete
                 connection.exec_driver_sql(f"PRAGMA user_version = {schema.SCHEMA_VERSION}")
@@ -147,12 +155,10 @@ class Writer:
         Raises:
             StoreError: it could not be written; nothing of it was.
         """
-        filled = [(insertion, rows) for name, insertion in _INSERTS.items() if (rows := getattr(batch, name))]
-        if not filled:
+        if not any(getattr(batch, name) for name in _INSERTS):
             return
         with translated(self._path), self._connection.begin():
-            for insertion, rows in filled:
-                insertion.execute(self._connection, rows)
+            insert(self._connection, batch)
 
     @contextlib.contextmanager
     def raw(self) -> Iterator[Connection]:

@@ -1,0 +1,145 @@
+"""Hundreds of small lives of runs: whatever disturbs them, they resume, repeat and stay within their budget."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evolve.engine import Budget, afork, areplay, aresume
+from evolve.store import Reader
+from tests.engine.helpers import TWO_ISLANDS
+from tests.engine.simulated import Killed, Watching, World, begin, inside, models_of, paid_twice
+
+CALLS = 40
+
+
+def disturb(world: World, chance: random.Random) -> None:
+    """Choose what becomes of the next session."""
+    world.kill_at = None
+    world.on_call = lambda _number: None
+    kind = chance.choice(["kill", "kill", "stop", "abort", "none"])
+    if kind == "kill":
+        world.kill_at = chance.randrange(120)
+    elif kind != "none":
+        at = world.asked + chance.randrange(1, 15)
+
+        def halt(number: int) -> None:
+            if number == at and world.engine is not None:
+                (world.engine.abort if kind == "abort" else world.engine.request_stop)("interrupted")
+
+        world.on_call = halt
+
+
+def undisturbed(world: World) -> None:
+    world.kill_at = None
+    world.on_call = lambda _number: None
+
+
+def scenario(chance: random.Random) -> tuple[World, dict[str, Any]]:
+    world = World(random.Random(chance.random()), failures=chance.choice([0.0, 0.3, 0.6]))
+    limit = chance.choice(
+        [
+            {"max_calls": CALLS},
+            {"max_tokens": 60_000},
+            {"max_usd": 0.05},
+            {"max_evals": 40},
+            {"max_evals": 40, "max_calls": CALLS},
+            {"stagnation": 15, "max_calls": CALLS},
+            {"target": 0.9, "max_calls": CALLS},
+        ]
+    )
+    settings = {
+        "concurrency": chance.randrange(1, 7),
+        "reflect_every": chance.choice([0, 3, 7]),
+        "embedding": chance.choice([None, None, "toy/e"]),
+        "similarity": chance.choice([0.8, 0.97]),
+    }
+    options: dict[str, Any] = {
+        "models": models_of(**settings),
+        "order": chance.choice(["ticket", "arrival"]),
+        "window": chance.randrange(1, 13),
+        "workers": chance.randrange(1, 4),
+        "seed": chance.randrange(1000),
+        "budget": Budget.model_validate(limit),
+    }
+    if chance.random() < 0.5:
+        options["islands"] = TWO_ISLANDS
+    return world, options
+
+
+def live(world: World, folder: Path, options: dict[str, Any], chance: random.Random) -> Path:
+    """Begin a run and disturb some sessions of it; then let it come to its end."""
+    run = folder / "runs" / "run"
+    while not (run / "run.db").exists():  # one that ended before its first commit is no run
+        disturb(world, chance)
+        with contextlib.suppress(Killed):
+            begin(world, folder, **options)
+    with inside(world):
+        for _ in range(chance.randrange(4)):
+            disturb(world, chance)
+            with contextlib.suppress(Killed):
+                asyncio.run(aresume(run, workers=chance.randrange(1, 4), display=Watching(world)))
+        undisturbed(world)
+        asyncio.run(aresume(run, display=Watching(world)))
+    return run
+
+
+def check(world: World, run: Path, budget: Budget) -> None:
+    assert paid_twice(run) == []
+    assert world.asked <= (budget.max_calls or world.asked)
+    assert world.tokens <= (budget.max_tokens or world.tokens)
+    with inside(world):
+        asked = world.asked
+        replayed = asyncio.run(areplay(run, workers=2))
+        assert replayed.difference == ""
+        assert world.asked == asked
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_any_life_of_a_run_is_repeated_by_its_replay(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    world, options = scenario(chance)
+    run = live(world, tmp_path, options, chance)
+    check(world, run, options["budget"])
+    with Reader(run) as reader:
+        commits = reader.committed()
+    asked = world.asked
+    with inside(world):
+        asyncio.run(aresume(run))
+    with Reader(run) as reader:
+        assert (world.asked, reader.committed()) == (asked, commits), "a run at its end stays as it is"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_forks_of_forks_are_repeated_by_their_replays(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(1000 + seed)
+    world, options = scenario(chance)
+    run = live(world, tmp_path, options, chance)
+    for generation in range(2):
+        with Reader(run) as reader:
+            ids = [commit.program.id for commit in reader.commits()]
+        more = {"max_calls": 500, "max_tokens": 10**7, "max_usd": 10.0, "max_evals": len(ids) + 15}
+        limits = {**more, "target": 2.0, "stagnation": 10**6}
+        changes = {
+            "seed": chance.randrange(1000),
+            "order": chance.choice(["ticket", "arrival"]),
+            "window": chance.randrange(1, 13),
+        }
+        with inside(world):
+            forked = asyncio.run(
+                afork(
+                    run,
+                    chance.choice(ids),
+                    changes=changes,
+                    budget=Budget.model_validate(limits),
+                    run_id=f"fork{generation}",
+                )
+            )
+        assert forked.reason == "max_evals"
+        run = forked.folder
+        check(world, run, Budget(max_evals=1))
