@@ -341,7 +341,9 @@ class Engine:
         """Prepare as many tickets as the window and the budget allow."""
         if self._script is not None:
             for number in self._script.due(self.state.committed):
-                if number not in self._committed_before:  # taken over from the run that this one was forked from
+                if (
+                    number not in self._committed_before
+                ):  # taken over from the run that this one was forked from
                     self._waiting.append(self._prepare(number))
             return
         for number, saw in self._launched_at.items():

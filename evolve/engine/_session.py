@@ -276,8 +276,6 @@ async def aresume(
     try:
         with Reader(folder) as reader:
             check_same_problem(folder, reader.run().problem_digest, problem)
-        if resumed != config:
-            resumed.save(folder)
     except BaseException:
         writer.close()
         raise
@@ -315,6 +313,8 @@ async def session(
                         folder, config, problem, state, programs, writer, reader, offline=script is not None
                     )
                 )
+            if script is None:
+                config.save(folder)  # not before the models have accepted it: it must be possible to resume
             executor = await stack.enter_async_context(
                 LocalExecutor(problem, config.workers, policy=config.sandbox)
             )

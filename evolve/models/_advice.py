@@ -16,7 +16,8 @@ def all_given_up(lanes: Iterable[Lane]) -> str:
         failure = lane.health.last
         if failure is not None:
             failed = f"{lane.health.row} call{'s' * (lane.health.row != 1)} failed in a row"
-            lines.append(f"{lane.spec.name}: {failed}, the last: {failure.text}. {advise(lane, failure)}")
+            said = failure.text.removeprefix(f"{lane.spec.name}: ").rstrip(".")
+            lines.append(f"{lane.spec.name}: {failed}, the last: {said}. {advise(lane, failure)}")
     if len(lines) == 1:
         return "no model is configured. Name one: --model provider/model, or [[models.use]] in config.toml."
     return "\n".join(lines)

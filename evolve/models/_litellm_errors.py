@@ -73,7 +73,11 @@ def _answered(spec: ModelSpec, status: int, wait: float | None, said: str) -> Fa
     if status in (402, 429):
         return Failure("model", text, advice="Check the account's credit, then `evolve resume`.")
     if status == 404:
-        return Failure("model", text, advice=f"Check the model's name{_at(spec)}, then `evolve resume`.")
+        return Failure(
+            "model",
+            text,
+            advice=f"Check the model's name{_at(spec)} and begin anew, or go on with another model: `evolve fork`.",
+        )
     if status == 413 or _TOO_LONG.search(said) or _POLICY.search(said):
         return Failure("refused", text)
     if status in (400, 422) and not _PARAMETERS.search(said):
