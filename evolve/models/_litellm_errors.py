@@ -76,7 +76,7 @@ def _answered(spec: ModelSpec, status: int, wait: float | None, said: str) -> Fa
         return Failure(
             "model",
             text,
-            advice=f"Check the model's name{_at(spec)} and begin anew, or go on with another model: `evolve fork`.",
+            advice=f"Check the model's name{_at(spec)} and begin anew, or `evolve fork` with another model.",
         )
     if status == 413 or _TOO_LONG.search(said) or _POLICY.search(said):
         return Failure("refused", text)
