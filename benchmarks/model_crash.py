@@ -248,7 +248,10 @@ def reach_the_limits(tried: Trial) -> dict[str, dict[str, float]]:
     def note(name: str, limit: float) -> None:
         """Set what was used at this moment beside the limit."""
         field = {"max_calls": "calls", "max_tokens": "tokens", "max_usd": "usd"}[name]
-        of_server, of_run = getattr(used(list(tried.server.requests)), field), getattr(charged(tried.run), field)
+        of_server, of_run = (
+            getattr(used(list(tried.server.requests)), field),
+            getattr(charged(tried.run), field),
+        )
         found[name] = {"limit": limit, "at_the_server": round(of_server, 6), "charged": round(of_run, 6)}
 
     tried.to_the_limit(["--max-calls", str(options.calls)], kills, options.calls)
@@ -266,7 +269,9 @@ def reach_the_limits(tried: Trial) -> dict[str, dict[str, float]]:
 
 def all_well(figures: dict[str, Any], kills: int, tickets: int) -> bool:
     """Tell whether nothing went wrong."""
-    kept = all(limit["at_the_server"] <= limit["charged"] <= limit["limit"] for limit in figures["limits"].values())
+    kept = all(
+        limit["at_the_server"] <= limit["charged"] <= limit["limit"] for limit in figures["limits"].values()
+    )
     none = ("in_spite_of_an_answer", "unrecorded", "calls_of_the_replay", "tracebacks")
     enough = figures["commits"] >= tickets and figures["kills"] >= kills
     sound_and_same = figures["replay_is_the_same"] and figures["database_is_sound"]
@@ -280,7 +285,9 @@ def main() -> None:
     )
     parser.add_argument("--kills", type=int, default=5, help="how often to kill each run")
     parser.add_argument("--calls", type=int, default=700, help="first limit of each run")
-    parser.add_argument("--more-tokens", type=int, default=100_000, help="length of its second and third part")
+    parser.add_argument(
+        "--more-tokens", type=int, default=100_000, help="length of its second and third part"
+    )
     parser.add_argument("--tickets", type=int, default=500, help="how many have to be committed")
     parser.add_argument("--concurrency", type=int, default=16, help="calls in flight")
     parser.add_argument("--failures", type=float, default=0.3, help="share of replies that fail")

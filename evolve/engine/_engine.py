@@ -215,7 +215,7 @@ class Engine:
         return self._stop or self._limit() or self._starved or "exhausted"
 
     def _over(self) -> str | None:
-        """Name the limit that earlier sessions have reached: whatever is begun beyond it would be paid for."""
+        """Name the limit that earlier sessions reached: whatever is begun beyond it would be paid for."""
         if self._script is None and self._time_left() == 0:
             return "max_seconds"
         return self._limit() or self._starved
@@ -341,9 +341,7 @@ class Engine:
         """Prepare as many tickets as the window and the budget allow."""
         if self._script is not None:
             for number in self._script.due(self.state.committed):
-                if (
-                    number not in self._committed_before
-                ):  # taken over from the run that this one was forked from
+                if number not in self._committed_before:  # else taken over from the run forked from
                     self._waiting.append(self._prepare(number))
             return
         for number, saw in self._launched_at.items():

@@ -41,7 +41,7 @@ class Seen:
         return best[1], best[0]
 
     def closest(self, vector: Sequence[float], *, parents: tuple[int, ...]) -> tuple[int, float] | None:
-        """Return (program, cosine in -1 .. 1) of the one of the nearest meaning that is no parent, or None."""
+        """Return (program, cosine in -1 .. 1) of the one nearest in meaning that is no parent, or None."""
         unit = _unit(vector)
         # A server may change its mind about the length.
         known = [pair for pair in self.vectors if pair[0] not in parents and pair[1].shape == unit.shape]

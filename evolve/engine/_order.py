@@ -29,7 +29,7 @@ class TicketOrder:
     """Commits come in the order of the tickets: neither timing nor workers can change a run."""
 
     def __init__(self, committed: Container[int] = ()) -> None:
-        """Begin after the tickets in `committed`; a run that was forked from one of arrival order has gaps."""
+        """Begin after the tickets in `committed`; what was forked from a run of arrival order has gaps."""
         self._committed = committed
         self._next = 1
 

@@ -24,7 +24,7 @@ from evolve.store import Commit, Reader, Writer, copy_calls, copy_commits
 FORKED = "forked"
 """Event of a run that was forked from another: of which, and how many commits it took over."""
 _MAY_CHANGE = frozenset(("seed", "workers", "window", "order", "operators", "models", "prompts", "sandbox"))
-"""Settings that a fork may change: with others, its programs could not be compared with those it took over."""
+"""Settings that a fork may change: with others, its programs could not be compared with earlier ones."""
 
 
 @dataclass(frozen=True, slots=True)

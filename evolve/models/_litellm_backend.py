@@ -107,6 +107,8 @@ def _load() -> tuple[ModuleType, ContextVar[bool] | None]:
         logging.getLogger(name).disabled = True  # they write to the terminal, over whatever is shown there
     # Raised while litellm builds its models at the first call; nothing that a user could act upon.
     warnings.filterwarnings("ignore", message=r"Item .* on TypedDict class .* is using the `ReadOnly`")
+    # A call that is cancelled between two of litellm's steps leaves the second one behind.
+    warnings.filterwarnings("ignore", message=r"coroutine '\w+\.a(completion|embedding)' was never awaited")
     litellm: Any = importlib.import_module("litellm")
     litellm.suppress_debug_info = True
     litellm.turn_off_message_logging = True

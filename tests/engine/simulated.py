@@ -22,7 +22,8 @@ from evolve.engine import Budget, Engine, Quiet, RunResult, arun
 from evolve.errors import StoreError
 from evolve.models import CommandSpec, Failure, Message, Models, ModelsConfig, ModelSpec, RawReply, RawVectors
 from evolve.problem import Problem, Scalar
-from evolve.sandbox import Limits, RunResult as Ran, Verdict, decode, encode
+from evolve.sandbox import Limits, Verdict, decode, encode
+from evolve.sandbox import RunResult as Ran
 from evolve.store import Batch, Reader, Writer
 from evolve.testing.model_server import Script
 from evolve.testing.model_server._draw import draw_mode, generator, prompt_hash
@@ -32,11 +33,11 @@ from evolve.testing.model_server._reply import compose
 from evolve.testing.model_server._service import count_tokens
 from tests.engine.helpers import SEED, write_problem
 
-MODEL = "openai/simulated"
+MODEL, OTHER = "openai/simulated", "openai/other"
 _FAILURES = ("rate_limit", "server_error", "dropped", "empty", "refusal", "prose", "syntax_error")
 
 
-class Killed(StoreError):
+class Killed(StoreError):  # noqa: N818 - not an error of the program
     """The process is gone: nothing is written any more."""
 
 
@@ -72,7 +73,10 @@ class World:
     evaluated: int = 0
     spoil: bool = False
     repeatable: bool = False
-    judge: Callable[[float], dict[str, float]] = lambda value: {"value": value % 1.0, "size": value * 7.0 % 1.0}
+    judge: Callable[[float], dict[str, float]] = lambda value: {
+        "value": value % 1.0,
+        "size": value * 7.0 % 1.0,
+    }
     _told: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
@@ -95,8 +99,10 @@ class World:
         self.now += seconds
 
     async def send(self, messages: Sequence[Message], spec: ModelSpec | CommandSpec) -> RawReply:
-        """See `Backend.send`: answers like the scripted server."""
+        """See `Backend.send`: answers like the scripted server; the other model is gone sooner or later."""
         self.asked += 1
+        if spec.name == OTHER and self.chance.random() < 0.2:
+            raise Failure("model", f"{spec.name}: gone")
         if asyncio.iscoroutine(waiting := self.on_call(self.asked)):
             await waiting
         await self.pause()
@@ -149,6 +155,7 @@ class Sandbox:
         scope: dict[str, Any] = {}
         try:
             exec(program, scope)
+            assert isinstance(arguments, dict)
             output = encode(scope[entry](**arguments))
         except Exception as error:  # noqa: BLE001 - whatever a program raises
             return Ran("failed", b"", self._world.told(str(error)), "", 0.0, 0.0, ())
@@ -197,7 +204,11 @@ def inside(world: World) -> Iterator[None]:
         return Sandbox(world)
 
     models = partial(
-        Models, backends={MODEL: world}, embedder=world, clock=lambda: world.now, sleep=world.sleep
+        Models,
+        backends={MODEL: world, OTHER: world},
+        embedder=world,
+        clock=lambda: world.now,
+        sleep=world.sleep,
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Writer, "write", dying)
@@ -206,11 +217,13 @@ def inside(world: World) -> Iterator[None]:
         yield
 
 
-def models_of(**settings: Any) -> ModelsConfig:
+def models_of(*names: str, **settings: Any) -> ModelsConfig:
     """Return a configuration that asks the world."""
     free = {"usd_per_million_prompt": 1.0, "usd_per_million_reply": 4.0, "max_tokens": 300}
     quick = {"attempts": 2, "concurrency": 4, "reflect_every": 7, **free}
-    return ModelsConfig.model_validate({**quick, **settings, "use": [{"name": MODEL}]})
+    return ModelsConfig.model_validate(
+        {**quick, **settings, "use": [{"name": name} for name in names or (MODEL,)]}
+    )
 
 
 def begin(

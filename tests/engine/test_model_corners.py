@@ -1,4 +1,4 @@
-"""Corners of runs with models: what is over stays over, what was paid is kept, what was shown is shown again."""
+"""Corners of runs with models: what is over stays over, what was paid is kept and shown again."""
 
 from __future__ import annotations
 
@@ -84,13 +84,15 @@ def test_a_replay_takes_its_time(tmp_path: Path) -> None:
     async def slow() -> None:
         await asyncio.sleep(0.02)
 
-    world.pause = lambda _most=8: slow()  # type: ignore[assignment, method-assign, misc]
+    world.pause = lambda _most=8: slow()  # type: ignore[assignment, method-assign]
     assert difference(world, result.folder) == ""
 
 
 def test_a_replay_shows_prompts_the_recorded_feedback(tmp_path: Path) -> None:
     world = World(failures=0.3)
-    result = begin(world, tmp_path, models=models_of(reflect_every=0), operators={"repair": 1.0, "rewrite": 1.0})
+    result = begin(
+        world, tmp_path, models=models_of(reflect_every=0), operators={"repair": 1.0, "rewrite": 1.0}
+    )
     with Reader(result.folder) as reader:
         asked = [reader.payload(request.request) for request, _ in reader.calls()]
     assert any(", number " in text for text in asked), "feedback is part of prompts"
@@ -110,7 +112,7 @@ def test_a_ticket_that_is_late_judges_novelty_by_what_it_saw(tmp_path: Path) -> 
     world = World()
 
     async def late() -> None:
-        while world.engine is not None and world.engine.state.committed < 340:
+        while world.engine is not None and world.engine.state.committed < 340:  # noqa: ASYNC110 - no event
             await asyncio.sleep(0)
 
     world.on_call = lambda number: late() if number == 1 else None
@@ -121,8 +123,8 @@ def test_a_ticket_that_is_late_judges_novelty_by_what_it_saw(tmp_path: Path) -> 
         world, tmp_path, models=settings, operators=operators, budget=budget, order="arrival", window=4
     )
     with Reader(result.folder) as reader:
-        late = [c for c in reader.commits() if c.program.calls and c.program.seq - c.program.saw > 300]
-    assert late
+        waited = [c.program.seq - c.program.saw for c in reader.commits() if c.program.calls]
+    assert max(waited) > 300
     assert difference(world, result.folder) == ""
 
 
@@ -140,7 +142,9 @@ def test_what_a_ticket_saw_does_not_change_with_later_commits() -> None:
     assert seen.nearest(text, parents=(3,)) != before
 
 
-@pytest.mark.parametrize("settings", [{}, {"embedding": "toy/e", "similarity": 0.9}], ids=["plain", "embedding"])
+@pytest.mark.parametrize(
+    "settings", [{}, {"embedding": "toy/e", "similarity": 0.9}], ids=["plain", "embedding"]
+)
 def test_a_fork_and_its_fork_are_repeated(tmp_path: Path, settings: dict[str, Any]) -> None:
     world = World(failures=0.3)
     run = begin(world, tmp_path, islands=TWO_ISLANDS, models=models_of(**settings), order="arrival").folder
@@ -208,11 +212,13 @@ def test_vectors_that_cannot_be_had_cost_no_program(tmp_path: Path) -> None:
     async def refuse(*_args: object) -> Any:
         raise Failure("refused", "toy/e: refused")
 
-    world.embed = refuse  # type: ignore[method-assign]
+    world.embed = refuse  # type: ignore[method-assign, assignment]
     settings = models_of(embedding="toy/e", reflect_every=0)
     result = begin(world, tmp_path, models=settings, operators={"rewrite": 1.0}, budget=Budget(max_calls=20))
     with Reader(result.folder) as reader:
-        assert any(commit.program.model and commit.evaluation.status == "valid" for commit in reader.commits())
+        assert any(
+            commit.program.model and commit.evaluation.status == "valid" for commit in reader.commits()
+        )
     assert difference(world, result.folder) == ""
 
 
@@ -272,7 +278,10 @@ def test_reflections_alone_do_not_go_on_for_ever(tmp_path: Path) -> None:
 def test_of_equals_the_one_that_was_committed_first_is_the_best(tmp_path: Path) -> None:
     for chance in range(5):
         world = World(random.Random(chance))
-        world.judge = lambda value: {"value": 0.5 if value == 2.25 else 0.7, "size": value % 1.0}  # 2.25: the seed
+        world.judge = lambda value: {
+            "value": 0.5 if value == 2.25 else 0.7,
+            "size": value % 1.0,
+        }  # 2.25: the seed
         result = begin(world, tmp_path, f"run{chance}", order="arrival", window=12)
         with Reader(result.folder) as reader:
             best = reader.best(maximize=True)
