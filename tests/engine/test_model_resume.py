@@ -90,7 +90,6 @@ def test_kills_cost_no_more_than_the_calls_they_cut_off(tmp_path: Path, order: s
         assert server.calls == calls, "a replay asks nothing"
         seen = Counter(call.prompt for call in server.requests)
     assert (result.reason, result.calls) == ("max_calls", CALLS)
-    assert result.tickets >= TICKETS
     assert calls <= CALLS
     assert server.tokens <= result.tokens
     assert paid_twice(run) == []
