@@ -22,7 +22,7 @@ from evolve.engine._order import Order, Script, resolve_order
 from evolve.engine._programs import Programs
 from evolve.engine._progress import Progress
 from evolve.engine._state import REFLECT, SEED, Applied, State, Verdict
-from evolve.engine._tickets import STARVED, Outcome, Ticket, identity, ticket_seed
+from evolve.engine._tickets import STARVED, TOO_DEEP, Outcome, Ticket, identity, ticket_seed
 from evolve.errors import ModelError, ProblemError, StoreError
 from evolve.islands import Arm
 from evolve.models import NoReply, Stopped, Usage
@@ -418,6 +418,8 @@ class Engine:
             proposal, hashed = await self._proposals.exec(self._propose(ticket))
         except (NoProposal, NoReply, PromptTooLong) as reason:
             return _nothing(ticket, str(reason))
+        except RecursionError:
+            return _nothing(ticket, TOO_DEEP)
         except Stopped:
             return self._without_call(ticket)
         except ModelError:
@@ -441,6 +443,11 @@ class Engine:
         self._running[hashed] = running = asyncio.get_running_loop().create_future()
         try:
             evaluation = await self._evaluations.exec(self._evaluate(ticket, proposal.text, hashed))
+        except RecursionError:
+            if not running.done():
+                running.set_exception(_Dropped())
+                running.exception()
+            return replace(outcome, refusal=TOO_DEEP)
         except BaseException:
             if not running.done():
                 running.set_exception(_Dropped())

@@ -67,6 +67,14 @@ def remove_if_empty(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def copy_templates(source: Path, target: Path) -> None:
+    """Copy the templates of a folder: plain files only, for a link could point at any file of the user's."""
+    target.mkdir(exist_ok=True)
+    for path in sorted(source.glob("*.j2")):
+        if path.is_file() and not path.is_symlink():
+            shutil.copyfile(path, target / path.name)
+
+
 def copy_into(folder: Path, prompts: list[Path], memory: Path | None) -> None:
     """Copy what a run depends on and users may change later.
 
@@ -80,7 +88,7 @@ def copy_into(folder: Path, prompts: list[Path], memory: Path | None) -> None:
     """
     try:
         for source in reversed(prompts):
-            shutil.copytree(source, folder / PROMPTS, dirs_exist_ok=True)
+            copy_templates(source, folder / PROMPTS)
         if memory is not None:
             shutil.copyfile(memory, folder / MEMORY_IN)
     except OSError as error:

@@ -11,7 +11,14 @@ from typing import Any
 from evolve._toml import validate
 from evolve.engine._budget import CALL_LIMITS
 from evolve.engine._config import Budget, RunConfig
-from evolve.engine._folder import MEMORY_IN, PROMPTS, copy_into, create_folder, remove_if_empty
+from evolve.engine._folder import (
+    MEMORY_IN,
+    PROMPTS,
+    copy_into,
+    copy_templates,
+    create_folder,
+    remove_if_empty,
+)
 from evolve.engine._order import Script
 from evolve.engine._progress import Display, Quiet
 from evolve.engine._rows import event_row
@@ -177,7 +184,7 @@ def _recorded(folder: Path) -> tuple[RunConfig, Problem]:
 def _copy_inputs(source: Path, target: Path, *, prompts: bool = True) -> None:
     try:
         if prompts and (source / PROMPTS).is_dir():
-            shutil.copytree(source / PROMPTS, target / PROMPTS)
+            copy_templates(source / PROMPTS, target / PROMPTS)
         if (source / MEMORY_IN).is_file():
             shutil.copyfile(source / MEMORY_IN, target / MEMORY_IN)
     except OSError as error:

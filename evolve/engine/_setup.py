@@ -16,7 +16,7 @@ from evolve.engine._programs import Programs
 from evolve.engine._state import State
 from evolve.errors import ProblemError, UsageError
 from evolve.memory import Memory, load_memory
-from evolve.models import CallBudget, Models, ModelsConfig, parse_model_option
+from evolve.models import CallBudget, Models, ModelsConfig, parse_model_option, scrub
 from evolve.operators import marker_fault
 from evolve.problem import Problem
 from evolve.prompts import Prompts
@@ -64,6 +64,12 @@ def check_usable(config: RunConfig, problem: Problem) -> None:
         return
     if not config.models.names:
         raise UsageError("models: must name at least one model or command. Give --model PROVIDER/NAME.")
+    settings = config.models.model_dump_json()
+    if scrub(settings) != settings:
+        raise UsageError(
+            "models: a setting holds the value of an environment variable that is named like a key. It would "
+            "be stored with the run. Leave it out: keys are read from the environment, by commands too."
+        )
     Prompts(template_folders(config, problem), max_tokens=config.models.prompt_tokens)
     memory_of(problem, memory_file(config))
 

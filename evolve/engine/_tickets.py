@@ -17,6 +17,10 @@ STARVED = "no call to a model was left in the budget"
 """Why a ticket of ticket order has no program; the feedback of its commit."""
 
 
+TOO_DEEP = "the program nests too deeply to be read"
+"""Why a program is refused that parses, but not within the stack of what looks at it."""
+
+
 def ticket_seed(run_seed: int, ticket: int) -> int:
     """Return the seed of a ticket's generator; stored with the program, it alone repeats its choices.
 

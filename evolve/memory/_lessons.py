@@ -81,7 +81,7 @@ class Lessons:
         """Begin with the lessons of an earlier run, most important first."""
         self._limit = limit
         self._items: list[Lesson] = []
-        self.learn(tuple(carried))
+        self.learn(tuple(carried)[:limit])  # a file of somebody else's may hold any number
 
     @property
     def items(self) -> tuple[Lesson, ...]:

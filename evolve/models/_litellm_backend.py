@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import math
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,8 @@ _ENVIRONMENT = {
 }
 
 # Retries are the business of turns; logging would copy every prompt.
+_MOST_TOKENS = 10**9
+"""What a server says that a call used is believed up to here."""
 _QUIET = {"num_retries": 0, "max_retries": 0, "no-log": True}
 
 
@@ -93,11 +96,19 @@ class LitellmBackend:
         except TimeoutError:
             failure = Failure("transient", f"{spec.name}: no whole answer in {spec.timeout_s:g} s", used=None)
         except Exception as error:  # noqa: BLE001 - litellm raises its own, the providers' and Python's alike
-            failure = failure_of(error, spec)
+            failure = _meant(error, spec)
         finally:
             if self._internal is not None and token is not None:
                 self._internal.reset(token)
         raise failure  # outside of the handler: the original may hold a key, and goes no further
+
+
+def _meant(error: Exception, spec: ModelSpec) -> Failure:
+    """Return the failure that an exception means; no answer of a server, however odd, may raise another."""
+    try:
+        return failure_of(error, spec)
+    except Exception:  # noqa: BLE001 - what it says is the server's to choose
+        return Failure("transient", f"{spec.name}: an error that cannot be read", used=None)
 
 
 def _load() -> tuple[ModuleType, ContextVar[bool] | None]:
@@ -138,8 +149,10 @@ def _vectors(response: Any, texts: Sequence[str], name: str) -> RawVectors:
     try:
         rows = sorted(response.data, key=lambda row: int(row["index"]))
         vectors = tuple(tuple(float(value) for value in row["embedding"]) for row in rows)
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         raise Failure("transient", f"{name}: the answer holds no vectors", used=None) from None
+    if not all(math.isfinite(value) for vector in vectors for value in vector):
+        raise Failure("transient", f"{name}: the answer holds numbers that are not finite", used=None)
     if len(vectors) != len(texts) or not all(vectors):
         raise Failure("transient", f"{name}: {len(vectors)} vectors for {len(texts)} texts", used=None)
     prompt = _count(getattr(response, "usage", None), "prompt_tokens")
@@ -148,4 +161,4 @@ def _vectors(response: Any, texts: Sequence[str], name: str) -> RawVectors:
 
 def _count(usage: Any, key: str) -> int:
     value = getattr(usage, key, None)
-    return value if isinstance(value, int) and value > 0 else 0
+    return min(value, _MOST_TOKENS) if type(value) is int and value > 0 else 0

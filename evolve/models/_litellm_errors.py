@@ -31,8 +31,10 @@ _UNUSABLE = frozenset(
 )
 _REFUSED = frozenset({"ContentPolicyViolationError", "ContextWindowExceededError"})
 
+_LONGEST_SAID = 4000
+"""Characters that are read of what a server says about a failure."""
 _NO_KEY = re.compile(
-    r"missing credentials|missing .*api.?key|api.?key.*(not valid|invalid|missing|not set)", re.I
+    r"missing credentials|missing .{0,80}api.?key|api.?key.{0,80}(not valid|invalid|missing|not set)", re.I
 )
 _NO_PROVIDER = re.compile(r"LLM Provider NOT provided")
 _NO_QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|credit balance", re.I)
@@ -128,10 +130,12 @@ def _header(response: Any) -> float | None:
 
 def _said(error: Exception) -> str:
     """Return what the server or litellm said, without litellm's wrapping and tracebacks."""
-    text = str(error).split("Traceback (most recent call last)")[0].split(". Handle with `litellm")[0].strip()
+    # cut first: a server may say megabytes, and patterns are slow on what they do not fit
+    text = str(error)[:_LONGEST_SAID].split("Traceback (most recent call last)")[0]
+    text = text.split(". Handle with `litellm")[0].strip()
     text = _PREFIX.sub("", text).strip()
     if text.startswith("{"):
-        with contextlib.suppress(ValueError):  # cut off, or no JSON
+        with contextlib.suppress(ValueError, RecursionError):  # cut off, no JSON, or far too deep
             text = _message(json.loads(text)) or text
     return text or type(error).__name__
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 import functools
 import os
 
-_MARKS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL")
+_MARKS = (
+    "KEY",
+    "TOKEN",
+    "SECRET",
+    "PASSW",
+    "CREDENTIAL",
+    "_PASS",
+    "_PWD",
+    "_PAT",
+    "_AUTH",
+    "BEARER",
+    "COOKIE",
+)
 _SHORTEST = 8
 """Shorter values are words like "true" or "local", which would be struck out of honest text."""
 
@@ -24,7 +36,8 @@ def scrub(text: str) -> str:
 def _values() -> list[str]:
     """List the secret values, longest first, so that none is cut up by another one within it."""
     # Read anew each time, which costs some 50 µs: a key that is set during the run is found as well.
-    found = {os.environ.get(name, "") for name in os.environ if _is_secret(name)}
+    # Without the blanks around it: that is how a client sends a key, and so how a server echoes it.
+    found = {os.environ.get(name, "").strip() for name in os.environ if _is_secret(name)}
     return sorted((value for value in found if len(value) >= _SHORTEST), key=len, reverse=True)
 
 

@@ -24,7 +24,7 @@ _OWN_KEYS = frozenset(
         *("model", "messages", "input", "n", "stream", "timeout", "api_base", "base_url", "mock_response"),
         *("temperature", "top_p", "max_tokens", "max_completion_tokens", "num_retries", "max_retries"),
         *("fallbacks", "context_window_fallback_dict", "callbacks", "success_callback", "failure_callback"),
-        *("logger_fn", "caching", "cache"),
+        *("logger_fn", "caching", "cache", "max_output_tokens", "model_list", "custom_llm_provider"),
     }
 )
 """Parameters that the model layer sets itself; set otherwise, budgets and records would no longer be true."""
@@ -84,7 +84,10 @@ class CallSettings(Settings):
         secret = _secret_in(value)
         if secret is not None:
             raise ValueError(f"must not hold {secret!r}: keys are read from the environment")
-        own = sorted(_OWN_KEYS & value.keys())
+        inner = [
+            part for name in ("extra_body", "extra_query") if isinstance(part := value.get(name), Mapping)
+        ]
+        own = sorted(_OWN_KEYS & {str(key) for part in (value, *inner) for key in part})
         if own:
             raise ValueError(f"must not hold {own[0]!r}: the engine sets it itself")
         return value

@@ -130,6 +130,8 @@ class ModelOperator:
                 check_shorter(text, task.base)
         except Unusable as fault:
             return Draft(reply, None, str(fault))
+        except (RecursionError, MemoryError):
+            return Draft(reply, None, "The program nests too deeply to be read. Write it with less nesting.")
         idea, fault_in_idea = idea_of(answer, side.view) if self.states_idea else (None, "")
         change = change_of(answer) or summary(self.name, task.base, text)
         return Draft(reply, Proposal(text, task.parents, change, reply.model, idea), fault_in_idea)

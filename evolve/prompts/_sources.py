@@ -92,7 +92,10 @@ def _read_folder(folder: Path, names: Sequence[str]) -> dict[str, Source]:
 
 def _is_meant(path: Path) -> bool:
     """Tell templates from notes, hidden files, folders and what editors leave behind."""
-    return path.is_file() and not path.name.startswith(".") and not path.name.endswith((".md", "~"))
+    if path.name.startswith(".") or path.name.endswith((".md", "~")):
+        return False
+    # not through a link: a problem that somebody sends could point it at any file of the user's
+    return path.is_file() and not path.is_symlink()
 
 
 def _read(path: Path, error: type[EvolveError]) -> Source:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from evolve.engine import Budget, afork, areplay, aresume
-from evolve.errors import ModelError, UsageError
+from evolve.errors import ModelError, ProblemError, UsageError
 from evolve.store import Reader
-from evolve.testing.model_server import always
+from evolve.testing.model_server import Canned, Script, always
+from tests.engine.helpers import write_problem
 from tests.engine.models import MODEL, evolve_with, flaky, models_for, serve
 
 pytestmark = pytest.mark.usefixtures("litellm_loaded", "key")
@@ -203,7 +204,6 @@ def test_a_program_of_the_user_proposes(tmp_path: Path) -> None:
 
     from evolve.engine import arun
     from evolve.models import ModelsConfig
-    from tests.engine.helpers import write_problem
 
     command = {"name": "agent", "argv": [sys.executable, str(script)]}
     result = asyncio.run(
@@ -225,7 +225,6 @@ def test_a_program_of_the_user_proposes(tmp_path: Path) -> None:
 
 def test_limits_of_calls_need_a_model(tmp_path: Path) -> None:
     from evolve.engine import arun
-    from tests.engine.helpers import write_problem
 
     with pytest.raises(UsageError, match="--max-usd: is for runs with models"):
         asyncio.run(
@@ -245,3 +244,41 @@ def test_programs_can_be_compared_by_meaning(tmp_path: Path) -> None:
     assert {"propose", "embed", "resample"} <= purposes
     assert any("nearly the same" in text or "same program as" in text for text in asked)
     assert asyncio.run(areplay(result.folder)).same
+
+
+def deep(depth: int) -> str:
+    """Return a program that the parser takes, but that is too deep for functions that call themselves."""
+    branches = "".join(f"    elif n == {number}:\n        first = {number}\n" for number in range(depth))
+    return f"def value(n):\n    if n < 0:\n        first = 0\n{branches}    return 1.0 * first\n"
+
+
+@pytest.mark.parametrize("depth", [500, 700, 1500])
+def test_a_program_that_nests_too_deeply_ends_no_run(tmp_path: Path, depth: int) -> None:
+    canned = Canned(pattern="def value", replies=(f"CHANGE: deep\n```python\n{deep(depth)}```\n",))
+    with serve(Script(canned=(canned,))) as server:
+        result = evolve_with(
+            server, tmp_path, budget=Budget(max_calls=6), operators={"rewrite": 1.0, "jitter": 1.0}
+        )
+    assert result.reason == "max_calls"
+    assert asyncio.run(areplay(result.folder)).same
+
+
+def test_a_setting_that_holds_a_key_is_refused(tmp_path: Path, key: str) -> None:
+    with (
+        serve() as server,
+        pytest.raises(UsageError, match="holds the value of an environment variable") as error,
+    ):
+        evolve_with(server, tmp_path, settings={"extra": {"user": f"of {key}"}})
+    assert key not in str(error.value)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_templates_behind_links_are_not_read(tmp_path: Path, key: str) -> None:
+    secret = tmp_path / "secret.j2"
+    secret.write_text(f"{key}\n")
+    folder = write_problem(tmp_path / "sums")
+    (folder / "prompts").mkdir()
+    (folder / "prompts" / "_secret.j2").symlink_to(secret)
+    (folder / "prompts" / "system.j2").write_text('{% include "_secret.j2" %}\n')
+    with serve() as server, pytest.raises(ProblemError, match="_secret"):
+        evolve_with(server, tmp_path)

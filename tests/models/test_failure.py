@@ -43,3 +43,10 @@ def test_a_text_is_one_short_line_without_secrets(monkeypatch: pytest.MonkeyPatc
 def test_a_secret_is_struck_out_before_the_text_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOY_API_KEY", "canary-1234")
     assert "canary" not in one_line("x" * 294 + "canary-1234")
+
+
+@pytest.mark.parametrize(
+    "value", ["Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "Mon, 01 Jan 2024 00:00:00 +99999999999999"]
+)
+def test_a_date_beyond_all_calendars_says_nothing(value: str) -> None:
+    assert retry_after(value) is None

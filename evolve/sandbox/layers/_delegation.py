@@ -118,10 +118,12 @@ def _is_given_to_root(path: str) -> bool:
 
 def _enable(path: str, root: str) -> None:
     """Have the cgroups below get the controllers; they come with files to set limits by."""
-    if os.path.exists(f"{path}/cgroup.type"):  # only the root of all has none, and may have processes
-        _move_out(path, root)
     enabled = _read(path, "cgroup.subtree_control").split()
     missing = [f"+{name}" for name in CONTROLLERS if name not in enabled]
+    if os.path.exists(f"{path}/cgroup.type"):
+        _move_out(path, root)
+    elif missing:  # only the root of all has no type: what is enabled there counts for the whole machine
+        raise _Lacking("this process is in the root cgroup, which is the whole machine's")
     if missing:
         _write(f"{path}/cgroup.subtree_control", " ".join(missing))
 

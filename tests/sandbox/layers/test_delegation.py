@@ -145,9 +145,12 @@ def test_nobody_is_moved_out_of_the_root_of_all(plant: Plant) -> None:
     tree = plant(own="/")
     top = tree.cgroup("", [1, SHELL, ENGINE])
     (top / "cgroup.type").unlink()
+    before = (top / "cgroup.subtree_control").read_text()
+    assert "the whole machine's" in claim(str(tree.root)).lack
+    assert (top / "cgroup.subtree_control").read_text() == before
+    (top / "cgroup.subtree_control").write_text("memory pids")
     assert claim(str(tree.root)).path == str(top)
     assert tree.members(top) == [1, SHELL, ENGINE]
-    assert (top / "cgroup.subtree_control").read_text() == "+memory +pids"
 
 
 # -- what is left --------------------------------------------------------------------------------
