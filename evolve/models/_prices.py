@@ -35,6 +35,9 @@ class Price:
 FREE = Price(Fraction(0), Fraction(0))
 """The price of what nobody has named a price for; possible only where dollars are not limited."""
 
+_OTHER_COSTS = ("input_cost_per_request", "search_context_cost_per_query", "citation_cost_per_token")
+"""What some models charge besides tokens: with it, tokens do not tell what a call costs."""
+
 CostMap = Callable[[str], Mapping[str, Any] | None]
 """Looks up a model's entry of the price map by its name."""
 
@@ -55,9 +58,12 @@ def price(spec: ModelSpec, cost_map: CostMap) -> Price | None:
     prompt, reply = entry.get("input_cost_per_token"), entry.get("output_cost_per_token")
     if entry.get("mode") == "embedding":
         reply = reply or 0
-    if prompt is None or reply is None:
+    if prompt is None or reply is None or any(entry.get(name) for name in _OTHER_COSTS):
         return None
-    return Price(_exactly(prompt), _exactly(reply))
+    if not prompt and not reply and not spec.name.startswith("ollama"):
+        return None  # of a hosted model, a price of nothing means that nobody has looked it up
+    reasoning = entry.get("output_cost_per_reasoning_token") or 0
+    return Price(_exactly(prompt), max(_exactly(reply), _exactly(reasoning)))
 
 
 def count_tokens(messages: Sequence[Message]) -> int:

@@ -44,3 +44,27 @@ def test_sums_are_exact_and_rounded_up() -> None:
 def test_the_bound_is_above_every_byte(text: str) -> None:
     assert count_tokens([Message("user", text)]) >= len(text.encode("utf-8", "replace")) + 80
     assert estimate_tokens(text) >= len(text) / 3.6
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"input_cost_per_request": 0.005},
+        {"search_context_cost_per_query": {"search_context_size_low": 0.005}},
+        {"input_cost_per_token": 0.0, "output_cost_per_token": 0.0, "litellm_provider": "hosted"},
+    ],
+)
+def test_a_price_that_tokens_do_not_tell_is_not_known(more: dict[str, object]) -> None:
+    entry = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6, **more}
+    assert price(ModelSpec(name="hosted/model"), lambda _name: entry) is None
+
+
+def test_reasoning_is_paid_for_at_its_own_price() -> None:
+    entry = {
+        "input_cost_per_token": 1e-6,
+        "output_cost_per_token": 2e-6,
+        "output_cost_per_reasoning_token": 4e-6,
+    }
+    found = price(ModelSpec(name="hosted/model"), lambda _name: entry)
+    assert found is not None
+    assert found.nano_usd(0, 1000) == 4_000_000
