@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -32,6 +33,11 @@ from evolve.operators._reply import CUT_OFF, EDIT_END, EDIT_START, Answer, Unusa
 
 _DIVIDER = re.compile(r"[ \t]*={5,9}[ \t]*")
 _SHOWN_LINES, _SHOWN_FAULTS = 8, 3
+# Replies are untrusted: no bound here is met by one that makes sense.
+_CHARS, _BLOCKS, _DIVIDERS = 500_000, 100, 50
+_PLACES = 1_000  # places of a text that are told apart
+_WORK = 200_000  # comparisons of lines for one block, where their number is not linear
+_LIKE, _LIKE_CHARS = 500, 80  # lines compared by their characters, and how many of these
 
 FORM = (
     "Each change is a block of the form\n"
@@ -46,12 +52,17 @@ class EditBlock:
 
     Attributes:
         number: Its place in the reply, from 1.
-        splits: The pairs (lines to search, lines to put in their place) that it can be read as: more
-            than one when several lines look like its divider.
+        body: Its lines between the first marker and the last.
+        dividers: Where in them its divider may be: several places when several lines look like it.
     """
 
     number: int
-    splits: tuple[tuple[list[str], list[str]], ...]
+    body: list[str]
+    dividers: list[int]
+
+    def split(self, divider: int) -> tuple[list[str], list[str]]:
+        """Return the lines to search, and those to put in their place, for one of the dividers."""
+        return self.body[:divider], self.body[divider + 1 :]
 
 
 class Replacement(NamedTuple):
@@ -77,7 +88,7 @@ def edited(program: str, answer: Answer) -> str:
     Lines that no block touches stay byte by byte as they are; new ones get the program's line ends.
 
     Raises:
-        Unusable: the reply holds no block, or one that cannot be read or does not apply.
+        Unusable: the reply holds no block, too many, or one that cannot be read or does not apply.
     """
     blocks = list(_read(answer))
     if not blocks:
@@ -109,38 +120,54 @@ def edited(program: str, answer: Answer) -> str:
 
 def _read(answer: Answer) -> Iterator[EditBlock]:
     """Yield the blocks of a reply."""
+    if len(answer.text) > _CHARS:
+        raise Unusable(
+            f"The reply must have at most {_CHARS:,} characters, got {len(answer.text):,}. "
+            "Send only the blocks, and only the lines that change."
+        )
     lines = answer.text.split("\n")
+    # The only lines that blocks are told apart by: the others are not looked at again for every block.
+    marked = [i for i, line in enumerate(lines) if EDIT_START.fullmatch(line) or EDIT_END.fullmatch(line)]
     at = number = 0
-    while at < len(lines):
-        start = EDIT_START.fullmatch(lines[at])
-        at += 1
+    for place, i in enumerate(marked):
+        start = EDIT_START.fullmatch(lines[i]) if i >= at else None
         if start is None:
             continue
         number += 1
-        body, at = _body(lines, at, start, number, cut=answer.cut)
+        if number > _BLOCKS:
+            raise Unusable(
+                f"The reply holds more than {_BLOCKS} SEARCH/REPLACE blocks. "
+                "Join blocks about lines that stand close together, or change less."
+            )
+        end = _end(lines, marked[place + 1 :], start, number, cut=answer.cut)
+        body, at = lines[i + 1 : end], end + 1
         divider = start["indent"] + "=" * len(start["marks"])
         dividers = [i for i, line in enumerate(body) if line.rstrip() == divider]
         dividers = dividers or [i for i, line in enumerate(body) if _DIVIDER.fullmatch(line)][:1]
         if not dividers:
             raise Unusable(f"Block {number} has no line `=======` between its two parts. {FORM}")
-        yield EditBlock(number, tuple((body[:i], body[i + 1 :]) for i in dividers))
+        if len(dividers) > _DIVIDERS:
+            raise Unusable(
+                f"Block {number} has {len(dividers)} lines `{divider.strip()}`, at most {_DIVIDERS} "
+                "are read: it is not clear which of them divides its two parts. "
+                "Write the three markers of this block with another number of signs, from 5 to 9."
+            )
+        yield EditBlock(number, body, dividers)
 
 
-def _body(
-    lines: list[str], at: int, start: re.Match[str], number: int, *, cut: bool
-) -> tuple[list[str], int]:
-    """Return the lines of a block that begins at `at`, and where the text after it begins."""
-    ends = []
-    for i in range(at, len(lines)):
+def _end(lines: list[str], marked: list[int], start: re.Match[str], number: int, *, cut: bool) -> int:
+    """Return which of the marked lines ends a block that begins above them."""
+    first = None
+    for i in marked:
         line = lines[i]
         if ends_edit(start, line):
-            return lines[at:i], i + 1
+            return i
         if EDIT_END.fullmatch(line):
-            ends.append(i)
+            first = i if first is None else first
         elif line.rstrip() == start.string.rstrip():
             break
-    if ends:
-        return lines[at : ends[0]], ends[0] + 1
+    if first is not None:
+        return first
     if cut:
         raise Unusable(CUT_OFF)
     raise Unusable(f"Block {number} is not closed by a line `>>>>>>> REPLACE`. {FORM}")
@@ -153,12 +180,15 @@ def _place(program: list[str], block: EditBlock) -> Replacement:
         _Misfit: nowhere, or in several places.
     """
     # The last divider first: what a program holds word for word, dividers included, was meant to be found.
-    for search, replace in reversed(block.splits):
-        places = _exactly(program, search) if any(line.strip() for line in search) else []
+    for divider in reversed(block.dividers):
+        if divider > len(program):
+            continue
+        search, replace = block.split(divider)
+        places = _places(program, search, _PLACES) if any(line.strip() for line in search) else []
         if places:
             start = _only(places, block.number)
             return Replacement(start, start + len(search), tuple(replace))
-    search, replace = block.splits[0]
+    search, replace = block.split(block.dividers[0])
     if not any(line.strip() for line in search):
         if any(line.strip() for line in program):
             raise _Misfit(
@@ -166,32 +196,44 @@ def _place(program: list[str], block: EditBlock) -> Replacement:
                 "To add lines, search the line next to them and repeat it in the replacement."
             )
         return Replacement(0, len(program), tuple(replace))
-    for shifted in (False, True):
-        found = list(_nearly(program, search, shifted=shifted))
-        if found:
-            start = _only([place for place, _, _ in found], block.number)
-            _, end, shift = found[0]
-            return _fitted(program, block.number, Replacement(start, end, tuple(replace)), search, shift)
+    every = list(_nearly(program, search))
+    found = [place for place in every if place[2] == _Shift()] or every
+    if found:
+        start = _only([place for place, _, _ in found], block.number)
+        _, end, shift = found[0]
+        return _fitted(program, block.number, Replacement(start, end, tuple(replace)), search, shift)
+    count = sum(bool(line.strip()) for line in search)
+    if count > len(program):
+        raise _Misfit(
+            f"Block {block.number}: its SEARCH text has {count} lines, more than the program, "
+            f"which has {len(program)}. Search only the lines that change."
+        )
     raise _Misfit(f"Block {block.number}: its SEARCH text is not in the program. {_nearest(program, search)}")
 
 
 def _only(places: list[int], number: int) -> int:
     if len(places) > 1:
         numbers = ", ".join(str(place + 1) for place in places[:5])
+        count = f"{_PLACES} or more" if len(places) >= _PLACES else len(places)
         raise _Misfit(
-            f"Block {number} matches {len(places)} places (lines {numbers}{', ...' if places[5:] else ''}); "
+            f"Block {number} matches {count} places (lines {numbers}{', ...' if places[5:] else ''}); "
             "add lines to its SEARCH text, and to the replacement, to make it unique."
         )
     return places[0]
 
 
-def _exactly(program: list[str], search: list[str]) -> list[int]:
-    count = len(search)
-    return [
-        i
-        for i in range(len(program) - count + 1)
-        if program[i] == search[0] and program[i : i + count] == search
-    ]
+def _places(lines: list[str], part: list[str], most: int) -> list[int]:
+    """Return where some lines hold others, the first `most` places; no line holds a line end."""
+    # By a search for a string: its time is linear also when the lines are all alike.
+    text, wanted = "\n".join(["", *lines, ""]), "\n".join(["", *part, ""])
+    found: list[int] = []
+    number = before = 0
+    at = text.find(wanted)
+    while at >= 0 and len(found) < most:
+        number += text.count("\n", before, at)
+        found.append(number)
+        before, at = at, text.find(wanted, at + 1)
+    return found
 
 
 class _Shift(NamedTuple):
@@ -201,17 +243,20 @@ class _Shift(NamedTuple):
     less: str = ""
 
 
-def _nearly(program: list[str], search: list[str], *, shifted: bool) -> Iterator[tuple[int, int, _Shift]]:
+def _nearly(program: list[str], search: list[str]) -> Iterator[tuple[int, int, _Shift]]:
     """Yield the places (start, end, shift) of a text, not looking at blank lines and blanks at line ends."""
     numbers = [i for i, line in enumerate(program) if line.strip()]
     here = [program[i].rstrip() for i in numbers]
     there = [line.rstrip() for line in search if line.strip()]
     bare, wanted = [line.lstrip() for line in here], [line.lstrip() for line in there]
-    for i in range(len(here) - len(there) + 1):
-        if bare[i] == wanted[0] and bare[i : i + len(there)] == wanted:
-            shift = _shift(here[i : i + len(there)], there)
-            if shift is not None and (shifted or shift == _Shift()):
-                yield numbers[i], numbers[i + len(there) - 1] + 1, shift
+    most = _WORK // len(there) + 1
+    places = _places(bare, wanted, most)
+    if len(places) == most:
+        return  # too many to look at each, so that none could be said to be the only one
+    for i in places:
+        shift = _shift(here[i : i + len(there)], there)
+        if shift is not None:
+            yield numbers[i], numbers[i + len(there) - 1] + 1, shift
 
 
 def _shift(here: list[str], there: list[str]) -> _Shift | None:
@@ -224,7 +269,9 @@ def _shift(here: list[str], there: list[str]) -> _Shift | None:
             found.add(_Shift(less=wanted.removesuffix(line)))
         else:
             return None
-    return found.pop() if len(found) == 1 else None
+        if len(found) > 1:
+            return None
+    return found.pop()
 
 
 def _fitted(
@@ -263,14 +310,20 @@ def _nearest(program: list[str], search: list[str]) -> str:
     wanted = [line.strip() for line in search if line.strip()]
     numbers = [i for i, line in enumerate(program) if line.strip()]
     here = [program[i].strip() for i in numbers]
+    often = Counter(wanted)
+    if sum(often[line] for line in here) > _WORK:
+        return "Too many of its lines are alike to tell what it is nearest to; search fewer lines."
     match = difflib.SequenceMatcher(None, here, wanted, autojunk=False).find_longest_match()
     at = match.a - match.b
     if not match.size:
         key = max(wanted, key=len)
-        near = difflib.get_close_matches(key, here, n=1, cutoff=0.4)
+        heads: dict[str, int] = {}
+        for i, line in enumerate(here):
+            heads.setdefault(line[:_LIKE_CHARS], i)
+        near = difflib.get_close_matches(key[:_LIKE_CHARS], list(heads)[:_LIKE], n=1, cutoff=0.4)
         if not near:
             return "Nothing in the program is like it."
-        at = here.index(near[0]) - wanted.index(key)
+        at = heads[near[0]] - wanted.index(key)
     first = max(at, 0)
     if first >= len(here):
         return "Nothing in the program is like it."

@@ -159,12 +159,12 @@ def read_program(answer: Answer, task: Task, context: Context) -> str:
     """
     if has_blocks(answer.text):
         try:
-            text = program_of(answer, context.entry)
+            text = program_of(answer, context.entry, context.max_chars)
         except Unusable:
             return edited(task.base, answer)
         # What a fence around SEARCH/REPLACE blocks holds is no program, even when it mentions the entry.
         return text if is_program(text, context.entry) else edited(task.base, answer)
-    return program_of(answer, context.entry)
+    return program_of(answer, context.entry, context.max_chars)
 
 
 def read_edits(answer: Answer, task: Task, context: Context) -> str:
@@ -174,5 +174,5 @@ def read_edits(answer: Answer, task: Task, context: Context) -> str:
         Unusable: see `edited`.
     """
     if not has_blocks(answer.text) and mentions(answer.text, context.entry):
-        return program_of(answer, context.entry)
+        return program_of(answer, context.entry, context.max_chars)
     return edited(task.base, answer)

@@ -25,6 +25,7 @@ _THOUGHT = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 _FIELD = re.compile(r"[\s>*_`#\d.)-]*+(?P<name>CHANGE|IDEA|METRIC|EXPECT)[ \t*_`]*+:[ \t*_`]*+(?P<value>.*)")
 _CODE_BEGINS = re.compile(r'(?:from\s+[\w.]+\s+import|import|def|async|class)\s|@\w|#|"""|\'\'\'|\w+\s*=[^=]')
 _STARTS = 12  # lines at which code without a fence may begin
+_PARSES = 20  # how often code without a fence is parsed, with less and less of the prose below it
 _NESTED = 2  # fences around the fence of the program
 
 
@@ -193,7 +194,7 @@ def _closes(fence: re.Match[str], line: str) -> bool:
     )
 
 
-def program_of(answer: Answer, entry: str) -> str:
+def program_of(answer: Answer, entry: str, max_chars: int = 100_000) -> str:
     """Return the program in a reply: of several code blocks the last one that defines the entry.
 
     Without any fence the reply itself may be the program, with text above and below it. What comes back
@@ -202,6 +203,7 @@ def program_of(answer: Answer, entry: str) -> str:
     Args:
         answer: The reply.
         entry: Name of the function that the program defines.
+        max_chars: Longest program that is of use: without a fence, twice as much is looked at.
 
     Raises:
         Unusable: there is no program, or only the beginning of one.
@@ -213,7 +215,7 @@ def program_of(answer: Answer, entry: str) -> str:
         return plain
     fence = _choose(answer.fences, entry)
     if fence is None or (mentions(answer.prose, entry) and not mentions(fence.text, entry)):
-        return _unfenced(answer, entry)
+        return _unfenced(answer, entry, 2 * max_chars)
     text = _trimmed(fence.text)
     for _ in range(_NESTED):  # the whole reply in a fence of its own, around that of the program
         within = _choose(take_apart(text).fences, entry) if _begins_fence(text) else None
@@ -258,19 +260,26 @@ def _choose(fences: tuple[Fence, ...], entry: str) -> Fence | None:
     return next((fence for fence in reversed(wanted) if _parses(_trimmed(fence.text))), wanted[-1])
 
 
-def _unfenced(answer: Answer, entry: str) -> str:
+def _unfenced(answer: Answer, entry: str, most: int) -> str:
     """Return the code in a reply without fences."""
     if answer.cut:
         raise Unusable(CUT_OFF)
     lines = answer.text.split("\n")
     starts = [number for number, line in enumerate(lines) if _CODE_BEGINS.match(line)]
+    left = _PARSES
     for start in starts[:_STARTS]:
-        text = _trimmed("\n".join(lines[start:]))
-        fault = _fault(text)
+        if not left:
+            break
+        rest = "\n".join(lines[start:])
+        whole = len(rest) <= most
+        text = _trimmed(rest[:most])
+        fault, left = _fault(text), left - 1
         # An apostrophe in the prose below the code is found before a fault above it.
-        while fault > 1 and (shorter := _without_prose(text, fault)) != text:
-            text, fault = shorter, _fault(shorter)
+        while left and fault > 1 and (shorter := _without_prose(text, fault)) != text:
+            text, fault, left, whole = shorter, _fault(shorter), left - 1, True
         if fault != 1 and mentions(text, entry):
+            if not whole:
+                raise Unusable(f"The reply is too long to tell where its program ends. {_asked_for(entry)}")
             return text  # possibly with a syntax error, which the model is told
     raise Unusable(f"The reply holds no program. {_asked_for(entry)}")
 

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from evolve.operators import _diff
 from evolve.operators._diff import edited, has_blocks
-from evolve.operators._reply import Unusable, take_apart
+from evolve.operators._reply import Unusable, ends_edit, take_apart
 
 PROGRAM = """import math
 
@@ -319,3 +321,59 @@ def test_white_space_that_drifts_does_not_matter(data: st.DataObject, words: lis
     assert [line for line in absorbed.split("\n") if line] == [line for line in expected if line]
     if drifted[-1].strip():
         assert absorbed == "\n".join([*expected, ""])
+
+
+def test_a_block_with_too_many_dividers_is_refused() -> None:
+    text = refusal("a\n", block("a", "=====\n" * 10_000, signs=5))
+    assert text.startswith("Block 1 has 10001 lines `=====`, at most 50 are read: it is not clear which")
+    assert apply("a\nb\n", block("a", "=======\n" * 48 + "c")) == "=======\n" * 48 + "c\nb\n"
+
+
+def test_too_many_blocks_are_refused() -> None:
+    lines = [f"line {i}" for i in range(101)]
+    program, blocks = "\n".join([*lines, ""]), [block(line, line.upper()) for line in lines]
+    assert refusal(program, *blocks).startswith("The reply holds more than 100 SEARCH/REPLACE blocks.")
+    assert apply(program, *blocks[:100]) == program.upper().replace("LINE 100", "line 100")
+
+
+def test_a_reply_that_is_too_long_is_refused() -> None:
+    text = refusal("a\n", block("a", "b"), "x" * 500_000)
+    assert text.startswith("The reply must have at most 500,000 characters, got 500,")
+
+
+def test_lines_that_mark_nothing_are_matched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks whose last line is not quite theirs do not have the rest of the reply read again for each."""
+    looked_at: list[str] = []
+
+    def counted(start: re.Match[str], line: str) -> bool:
+        looked_at.append(line)
+        return ends_edit(start, line)
+
+    monkeypatch.setattr(_diff, "ends_edit", counted)
+    blocks = [
+        block(f"line {i}", "new", signs=5 + i).replace("\n>", "\n >").replace("SEARCH", word)
+        for i, word in enumerate(["SEARCH", "Search", "search", "SEARCh"])
+    ]
+    program = "".join(f"line {i}\n" for i in range(4))
+    assert apply(program, *blocks, "\n" * 10_000) == "new\n" * 4
+    assert len(looked_at) <= 4 * 8
+
+
+def test_a_search_longer_than_the_program_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_diff, "_nearest", None)  # not looked for
+    text = refusal("x\n" * 3_000, block("x\n" * 50_000 + "y", "z"))
+    assert text.startswith("Block 1: its SEARCH text has 50001 lines, more than the program, which has 3000.")
+
+
+def test_the_nearest_text_is_not_looked_for_among_equal_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_diff, "difflib", None)
+    text = refusal("x\n" * 3_000, block("x\n" * 2_000 + "y", "z"))
+    assert "Too many of its lines are alike to tell what it is nearest to; search fewer lines." in text
+
+
+def test_places_of_equal_lines_are_bounded() -> None:
+    assert "Block 1 matches 1000 or more places (lines 1, 2, 3, 4, 5, ...)" in refusal(
+        "x\n" * 3_000, block("x", "y")
+    )
+    # Alike but for their indentation, in more places than are looked at.
+    assert "not in the program" in refusal("x\n" * 3_000, block("x\n" * 1_499 + " x", "y"))

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import ast
 import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evolve.operators import _fields, _reply
+from evolve.operators._fields import summary
 from evolve.operators._reply import Unusable, is_program, program_of, take_apart
+from evolve.source import parse
 from tests.operators.helpers import RINGS, programs
 
 PROGRAM = "import math\n\n\ndef pack(n):\n    return n, math.pi\n"
@@ -201,3 +205,31 @@ def test_odd_replies_are_read_quickly(reply: str) -> None:
     with pytest.raises(Unusable):
         program_of(answer, "nothing")
     assert time.perf_counter() - began < 3
+
+
+def test_code_without_a_fence_is_parsed_a_few_times_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts: list[str] = []
+
+    def counted(text: str) -> ast.Module:
+        texts.append(text)
+        return parse(text)
+
+    monkeypatch.setattr(_reply, "parse", counted)
+    assert refusal("x=1\n" * 12 + "(\n" * 190).startswith("The reply holds no program.")
+    assert 1 < len(texts) <= 20
+
+
+def test_code_without_a_fence_has_an_end_within_reach() -> None:
+    answer = take_apart(f"So:\n\n{PROGRAM}\n" + "It's moved.\n" * 100)
+    assert program_of(answer, "pack", max_chars=len(PROGRAM)) == PROGRAM
+    answer = take_apart(f"So:\n\n{PROGRAM}" + "    return 2\n" * 100)
+    with pytest.raises(
+        Unusable, match=r"^The reply is too long to tell where its program ends\. Answer with"
+    ):
+        program_of(answer, "pack", max_chars=len(PROGRAM))
+
+
+def test_changed_lines_are_counted_without_being_aligned() -> None:
+    assert not hasattr(_fields, "difflib")
+    assert summary("repair", "a\n" + "x\n" * 4_000, "b\n" + "x\n" * 3_990) == "repair: 11 lines changed"
+    assert summary("repair", "a\nb\n", "a\r\nc\r\n") == "repair: 1 line changed"
