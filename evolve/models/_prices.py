@@ -35,8 +35,10 @@ class Price:
 FREE = Price(Fraction(0), Fraction(0))
 """The price of what nobody has named a price for; possible only where dollars are not limited."""
 
-_OTHER_COSTS = ("input_cost_per_request", "search_context_cost_per_query", "citation_cost_per_token")
+_OTHER_COSTS = ("input_cost_per_request", "citation_cost_per_token")
 """What some models charge besides tokens: with it, tokens do not tell what a call costs."""
+_SEARCHES = ("perplexity/", "search")
+"""Signs in a name of a model that searches, at a price, whenever it is asked; others do so on demand only."""
 
 CostMap = Callable[[str], Mapping[str, Any] | None]
 """Looks up a model's entry of the price map by its name."""
@@ -59,6 +61,8 @@ def price(spec: ModelSpec, cost_map: CostMap) -> Price | None:
     if entry.get("mode") == "embedding":
         reply = reply or 0
     if prompt is None or reply is None or any(entry.get(name) for name in _OTHER_COSTS):
+        return None
+    if entry.get("search_context_cost_per_query") and any(sign in spec.name for sign in _SEARCHES):
         return None
     if not prompt and not reply and not spec.name.startswith("ollama"):
         return None  # of a hosted model, a price of nothing means that nobody has looked it up

@@ -56,7 +56,7 @@ def test_the_bound_is_above_every_byte(text: str) -> None:
 )
 def test_a_price_that_tokens_do_not_tell_is_not_known(more: dict[str, object]) -> None:
     entry = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6, **more}
-    assert price(ModelSpec(name="hosted/model"), lambda _name: entry) is None
+    assert price(ModelSpec(name="hosted/model-search"), lambda _name: entry) is None
 
 
 def test_reasoning_is_paid_for_at_its_own_price() -> None:
