@@ -16,7 +16,7 @@ demo: $(VENV)/.runtime
 	$(BIN)/evolve run circle_packing --max-seconds 60 --islands ring4
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
