@@ -25,7 +25,7 @@ from tests.engine.simulated import paid_twice
 
 pytestmark = pytest.mark.usefixtures("litellm_loaded", "key")
 
-CALLS, TICKETS, KILL_AT = 75, 60, (15, 35)
+CALLS, KILL_AT = 40, (10, 20)
 _SESSION = """
 import asyncio, json, sys
 from pathlib import Path
