@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,6 +20,8 @@ _SECRET_KEY = re.compile(
 )
 _SECRET_VALUE = re.compile(r"^(sk-|Bearer )")
 
+_ADDRESSED = "hosted_vllm/"
+"""Names of models that are served at an address of the user's own."""
 _OWN_KEYS = frozenset(
     {
         *("model", "messages", "input", "n", "stream", "timeout", "api_base", "base_url", "mock_response"),
@@ -123,6 +126,17 @@ class ModelSpec(CallSettings):
     """As litellm names it: "provider/model"."""
     weight: float = Field(default=1.0, gt=0)
     """Share of the calls, relative to the others."""
+
+    @model_validator(mode="after")
+    def _has_address(self) -> ModelSpec:
+        if (
+            self.name.startswith(_ADDRESSED)
+            and self.api_base is None
+            and "HOSTED_VLLM_API_BASE" not in os.environ
+        ):
+            # litellm would ask OpenAI instead, and send it what was meant for a server of the user's own
+            raise ValueError("needs the address of your server: --api-base http://HOST:PORT/v1")
+        return self
 
 
 class CommandSpec(Settings):

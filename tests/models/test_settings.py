@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from evolve._toml import validate
 from evolve.errors import UsageError
@@ -108,3 +109,11 @@ def test_a_model_option_is_a_name_and_a_weight(text: str, parsed: tuple[str, flo
 def test_a_wrong_model_option_is_told_the_form(text: str) -> None:
     with pytest.raises(UsageError, match="provider/model=weight"):
         parse_model_option(text)
+
+
+def test_a_server_of_ones_own_needs_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOSTED_VLLM_API_BASE", raising=False)
+    with pytest.raises(ValidationError, match="needs the address of your server"):
+        ModelsConfig.model_validate({"use": [{"name": "hosted_vllm/any"}]})
+    found = ModelsConfig.model_validate({"api_base": "http://h:1/v1", "use": [{"name": "hosted_vllm/any"}]})
+    assert found.use[0].api_base == "http://h:1/v1"
