@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import functools
 import itertools
 import os
 import signal
@@ -36,8 +37,12 @@ TRIVIAL = Path(__file__).parent / "trivial"
 SEED = TRIVIAL / "seeds" / "sum.py"
 OPERATORS = {"rewrite": 1.0, "diff": 1.0}
 """All of them ask the model, once for each program."""
+MODEL = "hosted_vllm/scripted"
+"""litellm speaks to such a server itself; for `openai/` it goes through the client of openai, at a price."""
+THROUGH_OPENAI = "openai/scripted"
 FATAL: tuple[Mode, ...] = ("unauthorized", "not_found", "stalled")
 """Failures that rightly end a run, or hold up a call for minutes."""
+KEYS = {"OPENAI_API_KEY": "none", "HOSTED_VLLM_API_KEY": "none"}
 BLOCK = 100
 TIMES = "EVALUATION_TIMES"
 
@@ -115,17 +120,19 @@ class Run(NamedTuple):
     calls: Log
 
 
-def ours(script: Script, calls: int, concurrency: int, workers: int, cap_s: float) -> Run:
-    """Evolve the trivial problem with that many calls of the scripted model."""
+def ours(
+    script: Script, calls: int, concurrency: int, workers: int, cap_s: float, model: str = MODEL
+) -> Run:
+    """Evolve the trivial problem with that many calls of the scripted model, each for a program."""
     with tempfile.TemporaryDirectory() as folder, ModelServer(script, process=True) as server:
         config = Path(folder, "settings.toml")
-        models = {"use": [{"name": "openai/scripted", "api_base": server.url}]}
+        models = {"use": [{"name": model, "api_base": server.url}], "reflect_every": 0}
         config.write_bytes(tomli_w.dumps({"operators": OPERATORS, "models": models}).encode())
         runs = Path(folder, "runs")
         command = [sys.executable, "-m", "evolve", "run", str(TRIVIAL), "--runs", str(runs)]
-        command += ["--model", "openai/scripted", "--config", str(config), "--workers", str(workers)]
+        command += ["--model", model, "--config", str(config), "--workers", str(workers)]
         command += ["--concurrency", str(concurrency), "--max-calls", str(calls)]
-        run_for(command, cap_s, os.environ | {"OPENAI_API_KEY": "none"})
+        run_for(command, cap_s, os.environ | KEYS)
         if not runs.is_dir():
             sys.exit("the engine made no run; what it wrote is above")
         with Reader(next(runs.iterdir())) as reader:
@@ -235,9 +242,10 @@ def per_hundred_ms(times: Sequence[float]) -> list[float]:
 def price(options: argparse.Namespace) -> dict[str, object]:
     """Part 2: replies that take no time, beside the peers."""
     instant = Script(vary=True)
-    runs = {
-        "evolve": ours(instant, options.programs, options.price_concurrency, options.workers, options.cap)
-    }
+    ask = functools.partial(
+        ours, instant, options.programs, options.price_concurrency, options.workers, options.cap
+    )
+    runs = {"evolve": ask(), "evolve through openai": ask(THROUGH_OPENAI)}
     if options.peers:
         for name in PEERS:
             runs[name] = peer(name, options.peers, options.programs, options.workers, options.cap)

@@ -97,6 +97,8 @@ class Dispatcher:
         Raises:
             Stopped: no call is begun any more.
         """
+        if self._stopped:  # a call that was in flight then and has failed since
+            raise Stopped(self.why_stopped())
         nap: asyncio.Future[None] = asyncio.ensure_future(self._sleep(seconds))
         self._naps.add(nap)
         try:

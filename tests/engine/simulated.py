@@ -37,7 +37,7 @@ MODEL, OTHER = "openai/simulated", "openai/other"
 _FAILURES = ("rate_limit", "server_error", "dropped", "empty", "refusal", "prose", "syntax_error")
 
 
-class Killed(StoreError):  # noqa: N818 - not an error of the program
+class Killed(StoreError):  # noqa: N818 - no error of the store
     """The process is gone: nothing is written any more."""
 
 
@@ -48,6 +48,7 @@ class World:
     Attributes:
         chance: Decides how long everything takes.
         failures: Share of the calls that fail.
+        variety: How many answers there are to prompts about one program; None: one to each prompt.
         asked: Number of calls so far, over all sessions.
         tokens: What the model has charged.
         answered: How often each conversation was answered.
@@ -63,6 +64,7 @@ class World:
 
     chance: random.Random = field(default_factory=lambda: random.Random(0))
     failures: float = 0.0
+    variety: int | None = None
     asked: int = 0
     tokens: int = 0
     answered: Counter[str] = field(default_factory=Counter)
@@ -113,7 +115,8 @@ class World:
         mode = draw_mode(self.script, spec.name, name, sighting)
         if mode in ("rate_limit", "server_error", "dropped"):
             raise Failure("rate_limit" if mode == "rate_limit" else "transient", f"{spec.name}: {mode}")
-        said = compose(prompt, self.script, mode, generator("text", name))
+        text = name if self.variety is None else int(name, 16) % self.variety
+        said = compose(prompt, self.script, mode, generator("text", text))
         tokens = sum(count_tokens(message.content) for message in messages)
         reply = RawReply(said.content or "", tokens, count_tokens(said.content or ""))
         self.tokens += reply.prompt_tokens + reply.reply_tokens
@@ -245,14 +248,14 @@ def begin(
 
 
 def paid_twice(folder: Path) -> list[tuple[int, int]]:
-    """Return (ticket, turn) of all requests that were sent although their answer was on record."""
-    ended: set[tuple[int, int, str]] = set()
+    """Return (ticket, turn) of all requests that were sent although their turn had ended on record."""
+    ended: set[tuple[int, int]] = set()
     again = []
     with Reader(folder) as reader:
         for request, reply in reader.calls():
-            name = (request.ticket, request.turn, request.question)
+            name = (request.ticket, request.turn)  # another question there would be a loss as well
             if name in ended:
-                again.append(name[:2])
+                again.append(name)
             if reply is not None and reply.status in ("ok", "no_reply"):
                 ended.add(name)
     return again

@@ -375,6 +375,20 @@ def test_a_stop_ends_a_back_off() -> None:
     assert at < 1000.1
 
 
+def test_a_call_that_fails_after_the_stop_backs_off_no_more() -> None:
+    bench = Bench(failing("rate_limit"), latency_s=1)
+
+    async def work() -> tuple[Any, float]:
+        task = asyncio.create_task(bench.ask(0))
+        await bench.time.sleep(0.5)
+        bench.models.stop()
+        return await task, bench.time.now
+
+    outcome, at = bench.run(work)
+    assert isinstance(outcome, Stopped)
+    assert at == 1001
+
+
 @pytest.mark.parametrize("after_s", [0.0, 0.5, 1.2, 3.0, 30.0])
 def test_cancelled_tickets_leave_nothing_behind(after_s: float) -> None:
     budget = CallBudget(max_tokens=10**6)
