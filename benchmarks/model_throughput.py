@@ -23,7 +23,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import _results
 import tomli_w
@@ -40,6 +40,8 @@ OPERATORS = {"rewrite": 1.0, "diff": 1.0}
 MODEL = "hosted_vllm/scripted"
 """litellm speaks to such a server itself; for `openai/` it goes through the client of openai, at a price."""
 THROUGH_OPENAI = "openai/scripted"
+VARIED: dict[str, Any] = {"vary": True, "swaps": 0.0}
+"""So small a program has few operators to exchange: such proposals would repeat."""
 FATAL: tuple[Mode, ...] = ("unauthorized", "not_found", "stalled")
 """Failures that rightly end a run, or hold up a call for minutes."""
 KEYS = {"OPENAI_API_KEY": "none", "HOSTED_VLLM_API_KEY": "none"}
@@ -120,9 +122,7 @@ class Run(NamedTuple):
     calls: Log
 
 
-def ours(
-    script: Script, calls: int, concurrency: int, workers: int, cap_s: float, model: str = MODEL
-) -> Run:
+def ours(script: Script, calls: int, concurrency: int, workers: int, cap_s: float, model: str = MODEL) -> Run:
     """Evolve the trivial problem with that many calls of the scripted model, each for a program."""
     with tempfile.TemporaryDirectory() as folder, ModelServer(script, process=True) as server:
         config = Path(folder, "settings.toml")
@@ -143,7 +143,10 @@ def ours(
 def peer(name: str, python: str, programs: int, at_once: int, cap_s: float) -> Run:
     """Evolve the same seed with another engine."""
     text, evaluator = PEERS[name]
-    with tempfile.TemporaryDirectory() as folder, ModelServer(Script(vary=True), process=True) as server:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ModelServer(Script(**VARIED), process=True) as server,
+    ):
         seed, judge, times = Path(folder, "seed.py"), Path(folder, "judge.py"), Path(folder, "times")
         seed.write_text(f"# EVOLVE-BLOCK-START\n{SEED.read_text()}# EVOLVE-BLOCK-END\n")
         judge.write_text(evaluator)
@@ -202,7 +205,12 @@ def steady_rate(times: Sequence[float]) -> float:
 def throughput(options: argparse.Namespace) -> dict[str, object]:
     """Part 1: many slow calls at once."""
     script = mixed(
-        options.failures, without=FATAL, vary=True, latency_s=options.latency, retry_after_s=options.latency
+        options.failures,
+        without=FATAL,
+        vary=True,
+        swaps=0,
+        latency_s=options.latency,
+        retry_after_s=options.latency,
     )
     before = asyncio.run(evaluations_per_s(options.workers))
     run = ours(script, options.calls, options.concurrency, options.workers, options.cap)
@@ -241,7 +249,7 @@ def per_hundred_ms(times: Sequence[float]) -> list[float]:
 
 def price(options: argparse.Namespace) -> dict[str, object]:
     """Part 2: replies that take no time, beside the peers."""
-    instant = Script(vary=True)
+    instant = Script(**VARIED)
     ask = functools.partial(
         ours, instant, options.programs, options.price_concurrency, options.workers, options.cap
     )

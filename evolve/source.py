@@ -9,6 +9,7 @@ import ast
 import hashlib
 import warnings
 from collections.abc import Iterable
+from functools import lru_cache
 
 __all__ = [
     "accepts",
@@ -18,6 +19,7 @@ __all__ = [
     "may_return",
     "normalise",
     "parse",
+    "read",
     "tree_hash",
 ]
 
@@ -45,6 +47,21 @@ def parse(text: str) -> ast.Module:
         raise SyntaxError("the program nests too deeply to be parsed") from None
     except (ValueError, OverflowError) as error:
         raise SyntaxError(str(error)) from None
+
+
+def read(text: str) -> ast.Module:
+    """Parse program text to be looked at only: a new program is read at several places in a row.
+
+    The tree is shared and must not be changed; see `parse` for one of the caller's own.
+
+    Raises:
+        SyntaxError: see `parse`.
+    """
+    return _read(text) if len(text) <= _SHARED_CHARS else parse(text)
+
+
+_SHARED_CHARS = 50_000
+_read = lru_cache(maxsize=16)(parse)
 
 
 def check_compiles(tree: ast.Module) -> None:
@@ -84,6 +101,7 @@ def normalise(text: str) -> str:
         raise SyntaxError("the program nests too deeply to be written out") from None
 
 
+@lru_cache(maxsize=256)
 def code_hash(text: str) -> bytes:
     """Return 16 bytes that are equal for programs that differ in comments, docstrings or layout only.
 
@@ -92,7 +110,7 @@ def code_hash(text: str) -> bytes:
     Raises:
         SyntaxError: see `parse`.
     """
-    return tree_hash(parse(text))
+    return tree_hash(read(text))
 
 
 def tree_hash(tree: ast.Module) -> bytes:

@@ -37,11 +37,15 @@ def models_config(options: Sequence[str]) -> ModelsConfig:
 
 
 def default_window(models: ModelsConfig | None, workers: int) -> int:
-    """Return how many tickets have to be in flight to keep all calls and all workers busy."""
+    """Return how many tickets have to be in flight to keep all calls and all workers busy.
+
+    Replies come in bursts, since calls that began together end together: half as many tickets again as there
+    are calls may be waiting for their evaluation without a call lying idle.
+    """
     if models is None:
         return _PLAIN_WINDOW
     calls = sum(spec.concurrency for spec in models.use) + sum(spec.concurrency for spec in models.command)
-    return calls + max(_PLAIN_WINDOW, 2 * workers)
+    return calls + max(_PLAIN_WINDOW, 2 * workers, calls // 2)
 
 
 def check_usable(config: RunConfig, problem: Problem) -> None:

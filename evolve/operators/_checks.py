@@ -14,7 +14,7 @@ from evolve.operators._markers import outside_unchanged
 from evolve.operators._names import BUILTINS, names_in
 from evolve.operators._reply import Unusable
 from evolve.operators._similar import tokens
-from evolve.source import accepts, check_compiles, find_function, may_return, parse, tree_hash
+from evolve.source import accepts, check_compiles, code_hash, find_function, may_return, read
 
 
 def check_program(text: str, context: Context, base: str, others: Iterable[str] = ()) -> None:
@@ -42,7 +42,7 @@ def check_program(text: str, context: Context, base: str, others: Iterable[str] 
     tree = _compiled(text)
     _check_entry(tree, context)
     _check_complete(tree, base)
-    new = tree_hash(tree)
+    new = code_hash(text)
     for other in (base, *others):
         if new == _hash(other):
             raise Unusable(
@@ -67,7 +67,7 @@ def check_shorter(text: str, base: str) -> None:
 
 def _compiled(text: str) -> ast.Module:
     try:
-        tree = parse(text)
+        tree = read(text)
         check_compiles(tree)
     except SyntaxError as error:
         raise Unusable(f"The program is no valid Python: {_fault(error, text)}. Mend it.") from None
@@ -110,7 +110,7 @@ def _check_complete(tree: ast.Module, base: str) -> None:
     missing = names_in(tree.body)[0] - top - BUILTINS
     if missing:
         try:
-            missing &= top_names(parse(base))
+            missing &= top_names(read(base))
         except SyntaxError:
             return
     if missing:
@@ -123,6 +123,6 @@ def _check_complete(tree: ast.Module, base: str) -> None:
 
 def _hash(text: str) -> bytes:
     try:
-        return tree_hash(parse(text))
+        return code_hash(text)
     except SyntaxError:
         return b""

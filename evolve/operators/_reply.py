@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from evolve.source import parse
+from evolve.source import read
 
 # Replies are untrusted: no pattern may take more than linear time, hence the possessive repeats.
 EDIT_START = re.compile(r"(?P<indent>[ \t]*+)(?P<marks><{5,9}) ?SEARCH[ \t]*+:?[ \t]*+", re.IGNORECASE)
@@ -287,7 +287,7 @@ def _unfenced(answer: Answer, entry: str, most: int) -> str:
 def _fault(text: str) -> int:
     """Return the number of a line at which a text is no Python; 0: there is none."""
     try:
-        parse(text)
+        read(text)
     except SyntaxError as error:
         return error.lineno or 1
     return 0

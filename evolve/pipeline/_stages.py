@@ -11,7 +11,7 @@ from evolve.errors import ProblemError
 from evolve.pipeline._stage import OK, Stage, StageResult, Task
 from evolve.problem import Problem, StageSpec
 from evolve.sandbox import CodecError, Limits, decode
-from evolve.source import accepts, find_function, parse
+from evolve.source import accepts, find_function, read
 
 _MIB = 2**20
 
@@ -31,14 +31,14 @@ class Parse:
         return 30.0
 
     async def execute(self, task: Task) -> StageResult:
-        """See `Stage.execute`; the value is the syntax tree."""
+        """See `Stage.execute`; the value is the syntax tree, to be looked at only."""
         candidate = task.problem.spec.candidate
         if len(task.text) > candidate.max_chars:
             return _refused(
                 f"the program has {len(task.text):,} characters; at most {candidate.max_chars:,} are allowed"
             )
         try:
-            tree = parse(task.text)
+            tree = read(task.text)
         except SyntaxError as error:
             return _refused(f"line {error.lineno}: {error.msg}" if error.lineno else str(error.msg))
         entry = find_function(tree, candidate.entry)

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from evolve.store._open import translated
-from evolve.store._writer import Batch, Row, Writer, insert
+from evolve.store._writer import Batch, Row, Writer, driver_of, insert
 
 _CALLS = (
     "INSERT OR IGNORE INTO payload SELECT * FROM src.payload",
@@ -85,7 +85,7 @@ def _execute(
     try:
         for statement in statements:
             connection.exec_driver_sql(statement, values if ":seq" in statement else ())
-        insert(connection, more)
+        insert(driver_of(connection), more)
     except BaseException:
         connection.exec_driver_sql("ROLLBACK")
         raise

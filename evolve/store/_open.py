@@ -84,6 +84,8 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise StoreError(f"{path}: {_cause(str(error.orig))}") from error
+    except sqlite3.Error as error:  # from the driver itself
+        raise StoreError(f"{path}: {_cause(str(error))}") from error
     except OSError as error:
         hint = "Make the folder writable, or copy the run to one that is."
         text = (

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -57,7 +58,7 @@ _DIALECT = sqlite_dialect(paramstyle="qmark")
 
 
 class _Insert:
-    """An insertion compiled once: SQLAlchemy's way through every execution costs as much as SQLite itself."""
+    """An insertion compiled once, for the driver: SQLAlchemy's way there costs more than SQLite itself."""
 
     def __init__(self, model: type[SQLModel], *, once: bool = False) -> None:
         table = _table(model)
@@ -68,9 +69,9 @@ class _Insert:
         self._names = tuple(compiled.positiontup or ())
         self._json = {column.name for column in columns if isinstance(column.type, JSON)}
 
-    def execute(self, connection: Connection, rows: Sequence[Row]) -> None:
+    def execute(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
         """Insert the rows, each of which names every column."""
-        connection.exec_driver_sql(self._sql, [self._values(row) for row in rows])
+        connection.executemany(self._sql, [self._values(row) for row in rows])
 
     def _values(self, row: Row) -> tuple[Any, ...]:
         return tuple(
@@ -97,7 +98,14 @@ _INSERTS = {
 """By the field of a batch; in an order in which every row finds what it refers to."""
 
 
-def insert(connection: Connection, batch: Batch) -> None:
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """Return the driver's own connection."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+def insert(connection: sqlite3.Connection, batch: Batch) -> None:
     """Insert the rows of a batch, within the transaction that the connection is in."""
     for name, insertion in _INSERTS.items():
         if rows := getattr(batch, name):
@@ -132,6 +140,7 @@ class Writer:
         except BaseException:
             os.close(self._lock)
             raise
+        self._driver = driver_of(self._connection)
         self._opened = True
 
     def _open(self, run: Row | None) -> Connection:
@@ -157,8 +166,8 @@ class Writer:
         """
         if not any(getattr(batch, name) for name in _INSERTS):
             return
-        with translated(self._path), self._connection.begin():
-            insert(self._connection, batch)
+        with translated(self._path), self._driver:  # one transaction
+            insert(self._driver, batch)
 
     @contextlib.contextmanager
     def raw(self) -> Iterator[Connection]:

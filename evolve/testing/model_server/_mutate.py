@@ -12,7 +12,8 @@ from typing import NamedTuple
 from evolve.source import parse
 
 _SWAPS = {"+": "-", "-": "+", "*": "/", "/": "*", "<": "<=", "<=": "<", ">": ">=", ">=": ">"}
-_SWAP_SHARE = 0.12
+SWAPS = 0.12
+"""Share of the changes that exchange an operator; the others change numbers."""
 _SCALES = (0.003, 0.03, 0.3)
 _START, _END = "EVOLVE-BLOCK-START", "EVOLVE-BLOCK-END"
 # Finding the sites by tokens instead of a syntax tree makes a reply three times as cheap. What it takes
@@ -39,18 +40,18 @@ class Site(NamedTuple):
     weight: float
 
 
-def mutate(text: str, rng: random.Random) -> str:
+def mutate(text: str, rng: random.Random, swaps: float = SWAPS) -> str:
     """Return the program with one to three numbers or operators changed.
 
     Only what stands between EVOLVE-BLOCK marks is changed when there are any. A program without anything
     to change gets a new constant; one that does not parse is first rid of the lines that it fails at.
     """
-    changed = _changed(text, rng)
+    changed = _changed(text, rng, swaps)
     if changed != text and parses(changed):
         return changed
     if not parses(text):
         text = mended(text)
-        changed = _changed(text, rng)
+        changed = _changed(text, rng, swaps)
     return changed if changed != text and parses(changed) else _with_constant(text, rng)
 
 
@@ -94,10 +95,10 @@ def editable_lines(text: str) -> list[bool]:
     return editable
 
 
-def _changed(text: str, rng: random.Random) -> str:
+def _changed(text: str, rng: random.Random, swaps: float) -> str:
     numbers, operators = _sites(text)
     chosen: set[Site] = set()
-    if operators and (not numbers or rng.random() < _SWAP_SHARE):
+    if operators and (not numbers or rng.random() < swaps):
         chosen.add(rng.choice(operators))
     elif numbers:
         weights = [site.weight for site in numbers]

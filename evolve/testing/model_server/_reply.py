@@ -65,7 +65,7 @@ def compose(prompt: Prompt, script: Script, mode: Mode, rng: random.Random) -> S
         return Said(_missing_search(rng))
     text = None if mode in ("syntax_error", "renamed_entry") else _canned(prompt, script)
     if text is None:
-        text = _answer(prompt, mode, rng)
+        text = _answer(prompt, mode, rng, script.swaps)
     if mode == "huge":
         text = _PADDING * (script.huge_bytes // len(_PADDING)) + text
     return Said(text)
@@ -76,13 +76,13 @@ def _canned(prompt: Prompt, script: Script) -> str | None:
     return next((reply for reply in replies if reply is not None), None)
 
 
-def _answer(prompt: Prompt, mode: Mode, rng: random.Random) -> str:
+def _answer(prompt: Prompt, mode: Mode, rng: random.Random, swaps: float) -> str:
     if prompt.wants_lessons:
         return _lessons(prompt.ids, rng)
     program = prompt.program
     if program is None:
         return _SHORT
-    changed = mutate(program, rng)
+    changed = mutate(program, rng, swaps)
     if mode == "syntax_error":
         changed = changed.rstrip("\n") + "\n" + _BROKEN_LINE + "\n"
     if mode == "renamed_entry":

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from evolve._toml import load_toml
 from evolve.errors import UsageError
+from evolve.testing.model_server._mutate import SWAPS
 
 Transport = Literal[
     "rate_limit",  # 429 with retry-after
@@ -93,6 +94,8 @@ class Script(_Table):
     """Fixed replies, the first that matches, where a good one would be given."""
     vary: bool = False
     """Answer a repeated prompt with another text, as a model at a temperature above zero does."""
+    swaps: float = Field(default=SWAPS, ge=0.0, le=1.0)
+    """Share of the changes that exchange an operator. With 0 a small program's variants hardly repeat."""
     latency_s: float = Field(default=0.0, ge=0.0)
     """Seconds from a request to its answer."""
     latency_spread: float = Field(default=0.0, ge=0.0, le=1.0)
