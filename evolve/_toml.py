@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,6 +15,21 @@ from evolve.errors import EvolveError
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_WORDS = tuple(
+    (re.compile(pattern), words)
+    for pattern, words in (
+        (r"^Value error, ", ""),
+        (r"^(Input|String|Dictionary|List|Tuple|Value|Set) should (be|have|match)", r"must \2"),
+        (r", unable to parse .*$|, got a number with a fractional part$| after validation", ""),
+        (r"a valid (dictionary|mapping)( or (instance of \w+|object to extract fields from))*", "a table"),
+        (r"a valid (list|tuple|array)", "a list"),
+        (r"a valid integer", "an integer"),
+        (r"a valid number", "a number"),
+        (r"a valid string", "a text"),
+        (r"a valid boolean", "true or false"),
+    )
+)
+"""What pydantic says, and the same for somebody who writes a file of settings."""
 _SCALARS = frozenset({"bool", "int", "float", "str"})
 """How pydantic names the members of a union of scalars, as the last part of a location."""
 
@@ -73,16 +89,25 @@ def _explain(where: str, item: Any, model: type[BaseModel]) -> str:
         return f"{where}: {key}: unknown key (value {value!r}).{near}{allowed}"
     if item["type"] == "missing":
         return f"{where}: {key}: is missing; add it."
-    message = item["msg"].removeprefix("Value error, ")
+    message = _plain(item["msg"])
     shown = "" if isinstance(value, dict) else f", got {value!r}"
     place = f"{where}: {key}" if key else where
     return f"{place}: {message[0].lower()}{message[1:]}{shown}."
 
 
+def _plain(message: str) -> str:
+    """Return pydantic's message in the words of a TOML file."""
+    for pattern, words in _WORDS:
+        message = pattern.sub(words, message)
+    return message
+
+
 def _key(location: tuple[Any, ...]) -> str:
-    """Render a location as `measures[0].bins`."""
+    """Render a location as `measures[0].bins`; tags of unions, in angle brackets, are no keys."""
     text = ""
     for part in location:
+        if _is_tag(part):
+            continue
         if isinstance(part, int):
             text += f"[{part}]"
         else:
@@ -90,11 +115,15 @@ def _key(location: tuple[Any, ...]) -> str:
     return text
 
 
+def _is_tag(part: object) -> bool:
+    return isinstance(part, str) and part.startswith("<") and part.endswith(">")
+
+
 def _siblings(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
     """List the keys known in the table that holds the last part of `location`."""
     current: Any = model
     for part in location[:-1]:
-        if isinstance(part, int):
+        if isinstance(part, int) or _is_tag(part):
             continue
         field = getattr(current, "model_fields", {}).get(part)
         if field is None:

@@ -80,10 +80,7 @@ INNER = {"colour": "red"}
         ),
         (
             {"inner": INNER | {"sizes": [1, "x"]}},
-            [
-                "here: inner.sizes[1]: input should be a valid integer, "
-                "unable to parse string as an integer, got 'x'."
-            ],
+            ["here: inner.sizes[1]: must be an integer, got 'x'."],
         ),
         (
             {"inner": INNER, "values": {"int": [], "good": 1, "b": {}}},

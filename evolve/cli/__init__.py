@@ -72,7 +72,8 @@ def _root(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line on the arguments, those of the process when omitted.
 
-    Ends in SystemExit with the code: 0 done, 1 a verification failed, 2 user error, 130 interrupted.
+    Ends in SystemExit with the code: 0 done, 1 a verification failed, 2 user error, 3 no model answered,
+    130 interrupted; docs/reference/run.md says more.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

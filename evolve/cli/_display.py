@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import sys
+from collections.abc import Iterator
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from evolve.cli._text import counted, discard, duration, number, plain
+from evolve.cli._text import counted, discard, duration, err, number, plain
 from evolve.engine import Progress, Source
 from evolve.models import Usage
 
@@ -27,14 +30,17 @@ class PollingDisplay:
 
     period_s = _PLAIN_PERIOD_S
 
-    def __init__(self, console: Console, *, repeats: int | None = None) -> None:
+    def __init__(self, console: Console, *, repeats: int | None = None, headline: Text | None = None) -> None:
         """Show on a console.
 
         Args:
             console: Where to.
             repeats: Number of recorded commits that are repeated; None: the session makes new ones.
+            headline: What is said when the session begins, and not before: until then it may yet be refused.
         """
         self.console = console
+        self.headline = headline
+        self._status: Status | None = None
         self.calls = "call" if repeats is None else "recorded call"
         self._repeats = repeats
         self._task: asyncio.Task[None] | None = None
@@ -47,8 +53,27 @@ class PollingDisplay:
 
     def started(self, source: Source) -> None:
         """See `evolve.engine.Display`."""
+        self._end_status()
+        if self.headline is not None:
+            self.console.print(self.headline, soft_wrap=True)
         self._source = source
         self._task = asyncio.get_running_loop().create_task(self._poll(source))
+
+    @contextlib.contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Say on a terminal what is waited for, until the session begins or ends."""
+        if what and err.is_terminal:
+            self._status = err.status(plain(what, "dim"))
+            self._status.start()
+        try:
+            yield
+        finally:
+            self._end_status()
+
+    def _end_status(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
 
     def stopped(self) -> None:
         """See `evolve.engine.Display`."""
@@ -86,15 +111,17 @@ class LiveDisplay(PollingDisplay):
 
     period_s = _LIVE_PERIOD_S
 
-    def __init__(self, console: Console, metric: str, *, repeats: int | None = None) -> None:
-        super().__init__(console, repeats=repeats)
+    def __init__(
+        self, console: Console, metric: str, *, repeats: int | None = None, headline: Text | None = None
+    ) -> None:
+        super().__init__(console, repeats=repeats, headline=headline)
         self._metric = metric
         self._live = Live(console=console, auto_refresh=False, transient=False)
 
     def started(self, source: Source) -> None:
         """See `evolve.engine.Display`."""
-        self._live.start()
         super().started(source)
+        self._live.start()
 
     def stopped(self) -> None:
         """See `evolve.engine.Display`."""

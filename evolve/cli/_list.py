@@ -57,8 +57,9 @@ def _problem_row(problem: Problem) -> dict[str, Any]:
 def runs(folder: options.Runs = options.RUNS, json: options.Json = False) -> None:
     """List the runs, oldest first, with their state and best value.
 
-    States: running; the limit that ended it; interrupted; broken off (killed,
-    or out of disk space). `evolve resume` continues any that is not running.
+    States: running; the limit that ended it; interrupted; replayed; failed
+    (`evolve show RUN` says why); broken off (killed, or out of disk space).
+    `evolve resume` continues any that is not running.
     """
     rows, unreadable = [], []
     for path in run_folders(folder):

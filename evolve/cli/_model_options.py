@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from evolve._toml import validate
+from evolve.cli._options import limit
 from evolve.engine import Budget
 from evolve.errors import UsageError
 from evolve.models import ModelsConfig, parse_model_option
@@ -89,18 +90,34 @@ Order = Annotated[
     ),
 ]
 MaxCalls = Annotated[
-    int | None,
+    Any,
     typer.Option(
-        "--max-calls", metavar="N", min=1, help="Never make more calls than this, failed ones included."
+        "--max-calls",
+        metavar="N",
+        parser=limit(int, 1),
+        help="Never make more calls than this, failed ones included.",
+        show_default=False,
     ),
 ]
 MaxTokens = Annotated[
-    int | None,
-    typer.Option("--max-tokens", metavar="N", min=1, help="Never use more tokens, of prompts and replies."),
+    Any,
+    typer.Option(
+        "--max-tokens",
+        metavar="N",
+        parser=limit(int, 1),
+        help="Never use more tokens, of prompts and replies.",
+        show_default=False,
+    ),
 ]
 MaxUsd = Annotated[
-    float | None,
-    typer.Option("--max-usd", metavar="DOLLARS", min=0.000001, help="Never spend more US dollars."),
+    Any,
+    typer.Option(
+        "--max-usd",
+        metavar="DOLLARS",
+        parser=limit(float, 0.000001),
+        help="Never spend more US dollars.",
+        show_default=False,
+    ),
 ]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +16,7 @@ from evolve.problem import Problem, Scalar
 from evolve.sandbox import POLICIES
 
 RUNS = Path("runs")
+NO_LIMIT = "none"
 
 ProblemName = Annotated[
     str,
@@ -38,7 +40,7 @@ RunName = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
-        help="Path, name or part of the name of a run; `last` is the newest.",
+        help="Path, name or part of the name of a run; `last` is the newest that is no replay.",
         show_default=False,
     ),
 ]
@@ -74,12 +76,53 @@ Sandbox = Annotated[
         show_default=False,
     ),
 ]
+
+
+def limit(kind: type[int] | type[float], least: float | None = None) -> Callable[[str], float | str]:
+    """Return the parser of a limit of a budget: a number, or `none` for no such limit.
+
+    Args:
+        kind: int for whole numbers.
+        least: The smallest one allowed; None: any.
+    """
+
+    def parse(text: str) -> float | str:
+        if text.strip().lower() == NO_LIMIT:
+            return NO_LIMIT
+        try:
+            value = kind(text)
+        except ValueError:
+            what = "a whole number" if kind is int else "a number"
+            wanted = f"{what}, or {NO_LIMIT} for no such limit"
+            raise typer.BadParameter(f"must be {wanted}, got {text!r}.") from None
+        if least is not None and not value >= least:
+            bound = f"{least:f}".rstrip("0").rstrip(".")
+            raise typer.BadParameter(f"must be at least {bound}, got {text!r}.")
+        return value
+
+    return parse
+
+
 MaxEvals = Annotated[
-    int | None, typer.Option("--max-evals", metavar="N", min=1, help="Stop after this many evaluations.")
+    Any,
+    typer.Option(
+        "--max-evals",
+        metavar="N",
+        parser=limit(int, 1),
+        help="Stop after this many evaluations. Here and for every limit, `none` drops what a file or the "
+        "run says.",
+        show_default=False,
+    ),
 ]
 MaxSeconds = Annotated[
-    float | None,
-    typer.Option("--max-seconds", metavar="SECONDS", min=0.001, help="Stop after this run time."),
+    Any,
+    typer.Option(
+        "--max-seconds",
+        metavar="SECONDS",
+        parser=limit(float, 0.001),
+        help="Stop after this run time.",
+        show_default=False,
+    ),
 ]
 Config = Annotated[
     Path | None,
@@ -92,13 +135,23 @@ Config = Annotated[
     ),
 ]
 Target = Annotated[
-    float | None,
-    typer.Option("--target", metavar="VALUE", help="Stop when the objective is at least this good."),
+    Any,
+    typer.Option(
+        "--target",
+        metavar="VALUE",
+        parser=limit(float),
+        help="Stop when the objective is at least this good.",
+        show_default=False,
+    ),
 ]
 Stagnation = Annotated[
-    int | None,
+    Any,
     typer.Option(
-        "--stagnation", metavar="N", min=1, help="Stop after this many evaluations without a new best."
+        "--stagnation",
+        metavar="N",
+        parser=limit(int, 1),
+        help="Stop after this many evaluations without a new best.",
+        show_default=False,
     ),
 ]
 
@@ -135,13 +188,15 @@ def order(given: str | None) -> OrderName | None:
     return None
 
 
-def budget(**limits: float | None) -> Budget:
-    """Return the limits that were given.
+def budget(**limits: float | str | None) -> Budget:
+    """Return the limits that were given; those given as `none` are set to None, the others are not set.
 
     Raises:
         UsageError: one is not a finite number.
     """
-    return validate(limits, Budget, UsageError, where="limits")
+    named = {name: value for name, value in limits.items() if value is not None}
+    given = {name: None if value == NO_LIMIT else value for name, value in named.items()}
+    return validate(given, Budget, UsageError, where="limits")
 
 
 def parse_params(texts: list[str], problem: Problem) -> dict[str, Scalar]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,10 +57,13 @@ def plan(
       evolve plan my_problem -m anthropic/claude-haiku-4-5 --max-evals 500
 
     Prompts grow while a run learns: the figures are those of its beginning.
-    The hidden reasoning of models that think is not foreseen.
+    The hidden reasoning of models that reason is not foreseen.
     """
     file = RunFile.load(config) if config else RunFile()
-    params = {**file.params, **options.parse_params(param or [], load_problem(problem))}
+    declared = load_problem(problem)
+    if config:
+        file.check_problem(declared, config)
+    params = {**file.params, **options.parse_params(param or [], declared)}
     asked = model_options.models(file.models, model, command, api_base, concurrency)
     if asked is None:
         raise UsageError("evolve plan: is for runs with models. Give --model PROVIDER/NAME.")
@@ -70,7 +74,7 @@ def plan(
         max_tokens=max_tokens,
         max_usd=max_usd,
     )
-    budget = file.budget.model_copy(update=given.model_dump(exclude_none=True))
+    budget = file.budget.model_copy(update=given.model_dump(exclude_unset=True))
     chosen = RunOptions(
         params=params,
         workers=workers or file.workers or options.default_workers(),
@@ -81,9 +85,9 @@ def plan(
         sandbox=options.policy(sandbox) or file.sandbox,
         budget=budget,
     )
-    if not json:
-        err.print(plain("measuring an evaluation of the seed and looking up prices ...", "dim"))
-    found = asyncio.run(aplan(problem, latency_s=latency, **chosen))
+    waits = "loading the model library, then measuring an evaluation of the seed ..."
+    with err.status(plain(waits, "dim")) if err.is_terminal else contextlib.nullcontext():
+        found = asyncio.run(aplan(problem, latency_s=latency, **chosen))
     if json:
         emit(found.facts())
     else:
@@ -96,9 +100,7 @@ def _print(found: Plan, budget: Budget) -> None:
             line.operator,
             line.model,
             f"{line.share:.0%}",
-            line.prompt_tokens,
-            line.reply_tokens,
-            _usd(line.usd),
+            *((line.prompt_tokens, line.reply_tokens, _usd(line.usd)) if line.counted else ("–",) * 3),
         )
         for line in found.lines
     ]
@@ -108,18 +110,53 @@ def _print(found: Plan, budget: Budget) -> None:
     shares = "share: of all proposals, at first" + (
         f"; the other {rest:.0%} are made by built-in operators, without a call" if rest >= 0.005 else ""
     )
-    out.print(plain(f"{shares}. prompt, reply: tokens of a call", "dim"))
+    uncounted = "" if all(line.counted for line in found.lines) else "; nobody knows those of a command"
+    out.print(plain(f"{shares}. prompt, reply: tokens of a call{uncounted}", "dim"))
     out.print()
     out.print(table(("", ""), list(plan_facts(found, budget).items()), prose=(1,)))
+    for note in _notes(found, budget):
+        out.print(plain(note, "yellow"), soft_wrap=True)
     unknown = sorted({line.model for line in found.lines if line.usd is None})
     if unknown:
         text = (
             f"no price is known for {', '.join(unknown)}: set usd_per_million_prompt and "
             "usd_per_million_reply in [models] of a --config file (0 if it is free)"
         )
-        bare = [name for name in unknown if "/" not in name]
-        text += f". Is {bare[0]} the whole name? It has the form PROVIDER/NAME" if bare else ""
         out.print(plain(text, "yellow"), soft_wrap=True)
+
+
+def _notes(found: Plan, budget: Budget) -> list[str]:
+    """Say what the figures leave out: hidden reasoning, and what a call sets aside."""
+    notes = []
+    if found.reasoning:
+        notes.append(
+            f"{', '.join(found.reasoning)}: reasons before it answers. These hidden tokens are paid as "
+            "reply, use up max_tokens and are not in the figures, which may be several times too low. "
+            "An answer that ends early wants a larger max_tokens in [models]."
+        )
+    asked = [line for line in found.lines if line.counted]
+    if not asked:
+        return notes
+    most = max(asked, key=lambda line: line.reserved_tokens)
+    dollars = max((line.reserved_usd or 0.0 for line in asked), default=0.0)
+    price = f" and ${dollars:.4f}" if dollars else ""
+    few = [
+        f"--{name.replace('_', '-')} {limit:g}"
+        for name, limit, need in (
+            ("max_tokens", budget.max_tokens, most.reserved_tokens),
+            ("max_usd", budget.max_usd, dollars),
+        )
+        if limit is not None and limit < need
+    ]
+    aside = f"a call sets aside the most that it may use, up to {most.reserved_tokens:,} tokens{price}"
+    if few:
+        notes.append(
+            f"{aside}: {' and '.join(few)} is less, so some calls, or all, would never be sent. Raise it, or "
+            "lower max_tokens in [models]."
+        )
+    elif budget.max_tokens is not None or budget.max_usd is not None:
+        notes.append(f"{aside}: a run ends when less than that is left.")
+    return notes
 
 
 def plan_facts(found: Plan, budget: Budget) -> dict[str, Any]:
@@ -133,8 +170,8 @@ def plan_facts(found: Plan, budget: Budget) -> dict[str, Any]:
     return {
         "ends by": ends,
         "calls": f"{found.calls:,}",
-        "tokens": f"{found.tokens:,}",
-        "USD": _usd(found.usd),
+        "tokens": f"{found.tokens:,}" if any(line.counted for line in found.lines) else "not known",
+        "USD": _usd(found.usd if any(line.counted for line in found.lines) else None),
         "evaluations": f"{found.evaluations:,} of {1000 * found.evaluation_s:.0f} ms each",
         "time": f"{duration(found.wall_s)} at {found.latency_s:.1f} s a call",
     }

@@ -37,8 +37,9 @@ def replay(
 ) -> None:
     """Repeat a run from its record, without any call to a model, and compare.
 
-    Every program is proposed and evaluated anew, into a run of its own;
-    models' answers come from the record. Ends with code 1 when a program, a
+    Every program is proposed and evaluated anew, into a folder beside the
+    run's; `last` goes on to mean the run itself.
+    Models' answers come from the record. Ends with code 1 when a program, a
     score or an archive differs, and says where.
 
     Examples:
@@ -54,15 +55,13 @@ def replay(
     declared = load_problem(config.problem, config.params)
     with Reader(folder) as reader:
         commits = reader.committed()
-    if not json:
-        out.print(plain(f"replaying {folder}"), soft_wrap=True)
     done = asyncio.run(
         areplay(
             folder,
             workers=workers,
             sandbox=options.policy(sandbox),
             run_id=run_id,
-            display=display(declared, json, repeats=commits),
+            display=display(declared, json, headline=plain(f"replaying {folder}"), repeats=commits),
             handle_signals=True,
         )
     )
@@ -133,8 +132,10 @@ def fork(
     Examples:
       evolve fork last --at 120 --seed 7
       evolve fork last --at 120 --model anthropic/claude-haiku-4-5 --max-usd 1
+      evolve fork last --at 120 --max-usd none --max-calls 500
 
-    Models given here replace those of the run.
+    Models given here replace those of the run. Its limits hold for the fork
+    too, unless they are replaced here; `none` drops one.
     """
     folder = find_run(run, runs)
     config = RunConfig.load(folder)
@@ -161,9 +162,7 @@ def fork(
         "sandbox": options.policy(sandbox),
     }
     given = {name: value for name, value in changes.items() if value is not None}
-    if not json:
-        out.print(plain(f"forking {folder} after program {at}"), soft_wrap=True)
-    shown = display(declared, json)
+    shown = display(declared, json, headline=plain(f"forking {folder} after program {at}"))
     session = afork(
         folder,
         at,
@@ -173,4 +172,5 @@ def fork(
         display=shown,
         handle_signals=True,
     )
-    finish(declared, session, shown, json=json, again=newest(folder.parent))
+    asking = models is not None
+    finish(declared, session, shown, json=json, again=newest(folder.parent), asking=asking)

@@ -114,16 +114,20 @@ def _foreseen(result: RunResult) -> None:
     asked = f"{counted(result.calls, 'call')} to models{failed}, {result.tokens:,} tokens{price}"
     out.print(plain(asked), soft_wrap=True)
     answers = [(reply.prompt_tokens, reply.reply_tokens) for reply in ends if reply.status == "ok"]
-    if failures and not answers:
-        out.print(plain(f"no call was answered; the last failure: {failures[-1]}", "yellow"), soft_wrap=True)
+    if result.unanswered:
+        last = f"the last failure: {failures[-1]}" if failures else "the run ended before an answer came"
+        note = f"no call was answered; {last}\nWhatever was found, no model had part in it."
+        out.print(plain(note, "bold red"), soft_wrap=True)
     if not plans or not answers:
         return
     plan = plans[0].data
     prompt, reply = (sum(column) / len(answers) for column in zip(*answers, strict=True))
-    rows: list[tuple[object, ...]] = [
-        ("prompt tokens a call", f"{plan['prompt_tokens']:.0f}", f"{prompt:.0f}"),
-        ("reply tokens a call", f"{plan['reply_tokens']:.0f}", f"{reply:.0f}"),
-    ]
+    rows: list[tuple[object, ...]] = []
+    if prompt or reply:  # nobody counts the tokens of commands
+        rows += [
+            ("prompt tokens a call", f"{plan['prompt_tokens']:.0f}", f"{prompt:.0f}"),
+            ("reply tokens a call", f"{plan['reply_tokens']:.0f}", f"{reply:.0f}"),
+        ]
     if RunConfig.load(result.folder).budget.model_dump() == began_with:  # foreseen for these limits
         unknown = plan["usd"] is None
         rows += [

@@ -17,7 +17,16 @@ from evolve.cli._display import JsonDisplay, LiveDisplay, PlainDisplay, PollingD
 from evolve.cli._report import Before, as_json, report
 from evolve.cli._runs import find_run
 from evolve.cli._text import counted, err, out, plain
-from evolve.engine import RunConfig, RunFile, RunOptions, RunResult, aresume, arun, default_window
+from evolve.engine import (
+    RunConfig,
+    RunFile,
+    RunOptions,
+    RunResult,
+    aresume,
+    arun,
+    default_window,
+    resumed_models,
+)
 from evolve.errors import EvolveError, ModelError
 from evolve.export import Exported, export
 from evolve.islands import Preset
@@ -26,6 +35,8 @@ from evolve.problem import Problem, load_problem
 from evolve.store import Reader
 
 INTERRUPTED = 130
+UNANSWERED = 3
+"""Exit code of a run whose models never answered: all that it found, it found without them."""
 
 
 def run(
@@ -110,6 +121,8 @@ def run(
     """
     file = RunFile.load(config) if config else RunFile()
     declared = load_problem(problem)
+    if config:
+        file.check_problem(declared, config)
     params = {**file.params, **options.parse_params(param or [], declared)}
     declared = load_problem(problem, params)
     count = workers or file.workers or options.default_workers()
@@ -137,17 +150,15 @@ def run(
         prompts=prompts or file.prompts,
         memory=memory or file.memory,
         sandbox=options.policy(sandbox) or file.sandbox,
-        budget=file.budget.model_copy(update=given.model_dump(exclude_none=True)),
+        budget=file.budget.model_copy(update=given.model_dump(exclude_unset=True)),
         runs=runs,
         run_id=run_id,
         handle_signals=True,
     )
-    if not json:
-        out.print(_headline(declared, chosen), soft_wrap=True)
-    shown = display(declared, json)
+    shown = display(declared, json, headline=_headline(declared, chosen))
     chosen["display"] = shown
     session = arun(problem, **chosen)
-    finish(declared, session, shown, json=json, again=newest(runs))
+    finish(declared, session, shown, json=json, again=newest(runs), asking=asked is not None)
 
 
 def newest(runs: Path) -> str:
@@ -191,24 +202,31 @@ def resume(
     concurrency: model_options.Concurrency = None,
     workers: options.Workers = None,
     sandbox: options.Sandbox = None,
+    settings: options.Config = None,
     runs: options.Runs = options.RUNS,
     json: options.Json = False,
 ) -> None:
     """Continue a run after any stop: an interruption, a crash, an exhausted budget.
 
     Nothing that was committed is evaluated again. Limits given here replace
-    those of the run and count from its very beginning.
+    those of the run and count from its very beginning; `none` drops one.
 
     Examples:
       evolve resume last
       evolve resume last --max-seconds 600
+      evolve resume last --config slower.toml
 
     A run that has reached a limit goes on only when that limit is raised.
+    Of the models, how they are called may change (--api-base, --concurrency,
+    [models] of a --config file), not which: `evolve fork` asks others.
     """
     folder = find_run(run, runs)
     config = RunConfig.load(folder)
     declared = load_problem(config.problem, config.params)
-    budget = options.budget(
+    file = RunFile.load(settings) if settings else RunFile()
+    if settings:
+        file.check_problem(declared, settings)
+    given = options.budget(
         max_evals=max_evals,
         max_seconds=max_seconds,
         target=target,
@@ -217,40 +235,42 @@ def resume(
         max_tokens=max_tokens,
         max_usd=max_usd,
     )
-    models = model_options.models(config.models, None, None, api_base, concurrency)
+    models = model_options.models(resumed_models(config, file), None, None, api_base, concurrency)
+    budget = file.budget.model_copy(update=given.model_dump(exclude_unset=True))
     if models is None:
         model_options.refuse_limits(budget)
     with Reader(folder) as reader:
         before = Before(reader.committed(), len(reader.calls()))
-    if not json:
-        out.print(plain(f"resuming {folder}, {counted(before.programs, 'program')} so far"), soft_wrap=True)
-    shown = display(declared, json)
+    headline = plain(f"resuming {folder}, {counted(before.programs, 'program')} so far")
+    shown = display(declared, json, headline=headline)
     session = aresume(
         folder,
-        workers=workers,
-        sandbox=options.policy(sandbox),
+        workers=workers or file.workers,
+        sandbox=options.policy(sandbox) or file.sandbox,
         budget=budget,
         models=models,
         display=shown,
         handle_signals=True,
     )
     again = f"evolve resume {shlex.quote(str(folder))}"
-    finish(declared, session, shown, json=json, again=again, before=before)
+    asking = models is not None
+    finish(declared, session, shown, json=json, again=again, before=before, asking=asking)
 
 
-def display(problem: Problem, json: bool, *, repeats: int | None = None) -> PollingDisplay:
+def display(problem: Problem, json: bool, *, headline: Text, repeats: int | None = None) -> PollingDisplay:
     """Return what shows a session: a live panel, plain lines where there is no terminal, or JSON lines.
 
     Args:
         problem: What is solved.
         json: Write JSON lines.
+        headline: What is said when the session begins, but not in JSON.
         repeats: Number of recorded commits that are repeated; None: the session makes new ones.
     """
     if json:
         return JsonDisplay(out)
     if out.is_interactive:
-        return LiveDisplay(out, problem.spec.objective.metric, repeats=repeats)
-    return PlainDisplay(out, repeats=repeats)
+        return LiveDisplay(out, problem.spec.objective.metric, repeats=repeats, headline=headline)
+    return PlainDisplay(out, repeats=repeats, headline=headline)
 
 
 def finish(
@@ -261,6 +281,7 @@ def finish(
     json: bool,
     again: str,
     before: Before | None = None,
+    asking: bool = False,
 ) -> None:
     """Run a session, export the best program and say where everything is.
 
@@ -271,9 +292,11 @@ def finish(
         json: End with a JSON line.
         again: The command that would go on.
         before: What the run held before this session.
+        asking: Models are asked: their library takes seconds to load.
     """
     try:
-        result = asyncio.run(session)
+        with shown.waiting("loading the model library ..." if asking else ""):
+            result = asyncio.run(session)
     except KeyboardInterrupt:
         err.print(plain(f"interrupted; what was committed is safe; go on with: {again}"), soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
@@ -288,6 +311,8 @@ def finish(
         report(problem, result, exported, trouble, before)
     if result.reason == "interrupted":
         raise typer.Exit(INTERRUPTED)
+    if result.unanswered:
+        raise typer.Exit(UNANSWERED)
 
 
 def _export(result: RunResult) -> tuple[Exported | None, str]:

@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 
 from evolve._toml import suggest
+from evolve.engine import FAILED, REPLAYS, Budget, explain
 from evolve.errors import EvolveError, UsageError
-from evolve.store import Commit, Reader
+from evolve.store import Commit, Event, Reader
 
 
 def _age(folder: Path) -> tuple[str, str]:
@@ -25,8 +26,19 @@ def run_folders(runs: Path) -> list[Path]:
     return sorted((path.parent for path in runs.glob("*/run.db")), key=_age)
 
 
+def _is_replay(folder: Path) -> bool:
+    """Tell whether a run only repeats another one, which is what `last` means then."""
+    try:
+        with Reader(folder) as reader:
+            return bool(reader.events(kind=REPLAYS))
+    except EvolveError:
+        return False
+
+
 def find_run(name: str, runs: Path) -> Path:
     """Resolve a run given by path, by name, by an unambiguous part of its name, or as "last".
+
+    "last" is the newest run that is no replay: a replay only repeats another one.
 
     Raises:
         UsageError: none or several fit; names them.
@@ -36,7 +48,7 @@ def find_run(name: str, runs: Path) -> Path:
         return path
     folders = run_folders(runs)
     if name == "last" and folders:
-        return folders[-1]
+        return next((folder for folder in reversed(folders) if not _is_replay(folder)), folders[-1])
     exact = [folder for folder in folders if folder.name == name]
     fits = exact or [folder for folder in folders if name in folder.name]
     if len(fits) == 1:
@@ -81,7 +93,24 @@ def state_of(folder: Path, reader: Reader) -> str:
     """Say in one word or two how a run stands."""
     if in_progress(folder):
         return "running"
-    marks = [event for event in reader.events() if event.kind in ("started", "resumed", "stopped")]
-    if marks and marks[-1].kind == "stopped":
-        return str(marks[-1].data["reason"])
-    return "broken off"
+    mark = _last_mark(reader)
+    if mark is not None and mark.kind == "stopped":
+        return str(mark.data["reason"])
+    return FAILED if mark is not None and mark.kind == FAILED else "broken off"
+
+
+def ending_of(folder: Path, reader: Reader, budget: Budget) -> str:
+    """Say why a run is not in progress any more; an empty text while it is."""
+    if in_progress(folder):
+        return ""
+    mark = _last_mark(reader)
+    if mark is not None and mark.kind == "stopped":
+        return explain(str(mark.data["reason"]), budget)
+    if mark is not None and mark.kind == FAILED:
+        return str(mark.data["error"])
+    return "it was killed, or could not write any more; `evolve resume` goes on"
+
+
+def _last_mark(reader: Reader) -> Event | None:
+    marks = [event for event in reader.events() if event.kind in ("started", "resumed", "stopped", FAILED)]
+    return marks[-1] if marks else None

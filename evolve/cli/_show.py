@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,10 +10,12 @@ import typer
 from rich.syntax import Syntax
 
 from evolve.cli import _options as options
+from evolve.cli._conversation import conversation, print_conversation
 from evolve.cli._display import emit
-from evolve.cli._runs import best_of, find_run, state_of
+from evolve.cli._runs import best_of, ending_of, find_run, state_of
 from evolve.cli._text import clean, counted, duration, number, out, plain, table
 from evolve.engine import RunConfig, usage_of_rows
+from evolve.errors import UsageError
 from evolve.models import Usage
 from evolve.store import ArmUse, Reader
 
@@ -39,6 +42,13 @@ def show(
             show_default=False,
         ),
     ] = None,
+    prompt: Annotated[
+        bool,
+        typer.Option("--prompt", help="With PROGRAM: print what models were sent for it."),
+    ] = False,
+    reply: Annotated[
+        bool, typer.Option("--reply", help="With PROGRAM: print what models sent back, with tokens and cost.")
+    ] = False,
     digest: Digest = False,
     folder: options.Runs = options.RUNS,
     json: options.Json = False,
@@ -50,34 +60,58 @@ def show(
     Examples:
       evolve show last
       evolve show last 42
+      evolve show last 42 --prompt --reply
       evolve show last --digest
 
     The text of a program alone: evolve show last 42 --json | jq -r .text
     """
+    if program is None and (prompt or reply):
+        raise UsageError(
+            f"{'--prompt' if prompt else '--reply'}: is about one program. Name it: evolve show RUN PROGRAM."
+        )
     path = find_run(run, folder)
     with Reader(path) as reader:
-        if program is None:
+        if prompt or reply:
+            assert program is not None
+            _show_calls(reader, program, prompt=prompt, reply=reply, json=json)
+        elif program is None:
             _show_run(path, reader, digest=digest, json=json)
         else:
-            _show_program(reader, program, json=json)
+            _show_program(path, reader, program, json=json)
+
+
+def _show_calls(reader: Reader, program: int, *, prompt: bool, reply: bool, json: bool) -> None:
+    reader.commit(program)  # or say that there is no such program
+    calls = conversation(reader, program)
+    if json:
+        hidden = {name for name, wanted in (("messages", prompt), ("reply", reply)) if not wanted}
+        emit([{key: value for key, value in call.items() if key not in hidden} for call in calls])
+    else:
+        print_conversation(calls, prompts=prompt, replies=reply)
 
 
 def _show_run(path: Path, reader: Reader, *, digest: bool, json: bool) -> None:
     facts = _run_facts(path, reader)
     if digest:
         facts["digest"] = reader.digest()
-    arms = reader.arms()
+    arms, priced = reader.arms(), priced_models(reader, RunConfig.load(path))
     if json:
-        models = {model: usage_facts(usage) for model, usage in _usage(reader).items()}
+        models = {
+            model: {**usage_facts(usage), "usd": usage.usd if model in priced else None}
+            for model, usage in _usage(reader).items()
+        }
         lessons = [{"text": row.text, "programs": row.support} for row in reader.lessons()]
-        arm_facts = [{**arm._asdict(), "reward": mean} for arm, mean in _with_rewards(reader, arms)]
+        arm_facts = [
+            {**arm._asdict(), "usd": _paid(arm, priced), "reward": mean}
+            for arm, mean in _with_rewards(reader, arms)
+        ]
         emit({**facts, "operators": arm_facts, "models": models, "lessons": lessons})
         return
     facts["params"] = facts["params"] or "as declared"
     out.print(table(("", ""), [(key, _fact(value)) for key, value in facts.items()], prose=(1,)))
     out.print()
-    _print_arms(reader, arms)
-    _print_models(reader)
+    _print_arms(reader, arms, priced)
+    _print_models(reader, priced)
     bests = reader.events(kind="best")
     if bests:
         shown = bests[-_IMPROVEMENTS_SHOWN:]
@@ -87,7 +121,33 @@ def _show_run(path: Path, reader: Reader, *, digest: bool, json: bool) -> None:
         out.print(table(("program", "objective", "at"), rows, numeric=(0, 1, 2)))
 
 
-def _print_arms(reader: Reader, arms: list[ArmUse]) -> None:
+def priced_models(reader: Reader, config: RunConfig) -> frozenset[str]:
+    """Return the models whose price is known, so that what they cost is a figure, even if it is 0.
+
+    Known is what the settings say, what the plan of the run found, and whatever was reserved or paid.
+    """
+    found = {request.model for request, reply in reader.calls() if request.reserved_nano_usd}
+    for event in reader.events(kind="plan"):
+        lines = event.data["lines"]
+        found |= {line["model"] for line in lines if line["usd"] is not None and line.get("counted", True)}
+    if config.models is not None:
+        found |= {spec.name for spec in config.models.use if spec.usd_per_million_prompt is not None}
+        found -= {spec.name for spec in config.models.command}
+    return frozenset(found)
+
+
+def _paid(arm: ArmUse, priced: frozenset[str]) -> float | None:
+    """Return what an arm has cost in US dollars; None when nobody knows."""
+    model = arm.arm.partition("@")[2]
+    known = model in priced if model else bool(priced)
+    return arm.usd if not arm.calls or arm.usd or known else None
+
+
+def _usd(value: float | None) -> str:
+    return "not known" if value is None else f"{value:.4f}"
+
+
+def _print_arms(reader: Reader, arms: list[ArmUse], priced: frozenset[str]) -> None:
     """Print what came of every operator; what it cost when models were asked."""
     paid = any(arm.calls for arm in arms)
     columns = ["operator", "proposals", "valid", "archived", "reward"]
@@ -95,7 +155,7 @@ def _print_arms(reader: Reader, arms: list[ArmUse]) -> None:
     rows = []
     for arm, mean in _with_rewards(reader, arms):
         reward = "–" if mean is None else f"{mean:.3f}"
-        spent = (arm.calls, f"{arm.tokens:,}", f"{arm.usd:.4f}") if paid else ()
+        spent = (arm.calls, f"{arm.tokens:,}", _usd(_paid(arm, priced))) if paid else ()
         rows.append((arm.arm, arm.proposals, arm.valid, arm.kept, reward, *spent))
     out.print(table(columns, rows, numeric=range(1, len(columns)), prose=(0,)))
     out.print(
@@ -132,9 +192,16 @@ def usage_facts(usage: Usage) -> dict[str, Any]:
     }
 
 
-def _print_models(reader: Reader) -> None:
+def _print_models(reader: Reader, priced: frozenset[str]) -> None:
     rows = [
-        (model, u.calls, u.failures, f"{u.tokens:,}", f"{u.usd:.4f}", f"{u.mean_latency_s:.2f}")
+        (
+            model,
+            u.calls,
+            u.failures,
+            f"{u.tokens:,}",
+            _usd(u.usd if model in priced else None),
+            f"{u.mean_latency_s:.2f}",
+        )
         for model, u in _usage(reader).items()
     ]
     if rows:
@@ -160,11 +227,15 @@ def _run_facts(path: Path, reader: Reader) -> dict[str, Any]:
         "problem": row.problem,
         "params": config.params,
         "state": state_of(path, reader),
+        "ended": ending_of(path, reader, config.budget) or None,
         "seed": row.seed,
         "order": config.order,
         "window": config.window,
+        "workers": config.workers,
+        "sandbox": config.sandbox,
         "islands": len(config.islands.islands),
         "budget": config.budget.model_dump(exclude_none=True),
+        **_asking(config),
         "began": row.created_at,
         "programs": reader.committed(),
         "statuses": reader.statuses(),
@@ -174,7 +245,19 @@ def _run_facts(path: Path, reader: Reader) -> dict[str, Any]:
     }
 
 
-def _show_program(reader: Reader, program: int, *, json: bool) -> None:
+def _asking(config: RunConfig) -> dict[str, Any]:
+    """Return what only runs with models have."""
+    if config.models is None:
+        return {}
+    models = [
+        {"model": spec.name, **({"api_base": spec.api_base} if spec.api_base else {}), "weight": spec.weight}
+        for spec in config.models.use
+    ]
+    commands = [{"command": shlex.join(spec.argv), "weight": spec.weight} for spec in config.models.command]
+    return {"asking": models + commands, "prompts": config.prompts, "memory": config.memory}
+
+
+def _show_program(path: Path, reader: Reader, program: int, *, json: bool) -> None:
     facts = _program_facts(reader, program)
     stages = [row.model_dump(exclude={"id", "ticket"}) for row in reader.stage_results(program)]
     text = reader.text(program)
@@ -185,8 +268,11 @@ def _show_program(reader: Reader, program: int, *, json: bool) -> None:
         **facts,
         "saw": f"the archives after {counted(facts['saw'], 'commit')}" if facts["saw"] else None,
     }
-    known = [(key, _fact(value)) for key, value in shown.items() if value not in ("", None, [], {})]
-    out.print(table(("", ""), known, prose=(1,)))
+    if facts["calls"] and not facts["usd"]:
+        known = facts["model"] in priced_models(reader, RunConfig.load(path))
+        shown["usd"] = "0.0" if known else "not known"
+    rows_shown = [(key, _fact(value)) for key, value in shown.items() if value not in ("", None, [], {})]
+    out.print(table(("", ""), rows_shown, prose=(1,)))
     if stages:
         rows = [
             (s["stage"], s["status"], f"{1000 * s['wall_s']:.1f}", f"{1000 * s['cpu_s']:.1f}", s["layers"])

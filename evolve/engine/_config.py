@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
 
 from evolve._toml import load_toml
 from evolve.engine._order import OrderName
 from evolve.errors import RunError, StoreError, UsageError
 from evolve.islands import Preset
 from evolve.models import ModelsConfig
-from evolve.problem import Scalar
+from evolve.problem import Problem, Scalar
 from evolve.sandbox import default_policy
 
 DEFAULT_MAX_EVALS = 500
@@ -21,6 +22,15 @@ DEFAULT_MAX_EVALS = 500
 
 def _default_policy() -> Literal["strict", "process"]:
     return "strict" if default_policy() == "strict" else "process"
+
+
+def _kind_of_islands(value: object) -> str | None:
+    """Tell by its type which form of `islands` is meant, so that errors speak of that one alone."""
+    if isinstance(value, str):
+        return "<name>"
+    if isinstance(value, Mapping | Preset):
+        return "<tables>"
+    return "<none>" if value is None else None
 
 
 class Settings(BaseModel):
@@ -59,7 +69,9 @@ class RunConfig(Settings):
 
     Two runs of equal configurations in ticket order, on one version of the code, give the same programs,
     scores and archives (with models: when these answer the same); `workers`, `sandbox` and the time
-    budget are the only values that may differ.
+    budget are the only values that may differ. Where a limit of calls, tokens or dollars ends the run, the
+    programs are equal up to that end, which may come some tickets earlier or later: which calls are in flight
+    when the rest becomes too small for another one is a matter of timing.
     """
 
     problem: str
@@ -124,12 +136,22 @@ class RunConfig(Settings):
 class RunFile(Settings):
     """A file of settings given by `--config`: like `config.toml`, every key optional."""
 
+    problem: str | None = None
+    """Of which problem a run's own `config.toml` is; it has to be the one that is named beside it."""
     params: dict[str, Scalar] = Field(default_factory=dict)
     seed: int | None = Field(default=None, ge=0, lt=2**63)
     workers: int | None = Field(default=None, ge=1, le=1024)
     window: int | None = Field(default=None, ge=1, le=100_000)
     order: OrderName | None = None
-    islands: str | Preset | None = None
+    islands: Annotated[
+        Annotated[str, Tag("<name>")] | Annotated[Preset, Tag("<tables>")] | Annotated[None, Tag("<none>")],
+        Discriminator(
+            _kind_of_islands,
+            custom_error_type="islands",
+            custom_error_message='must be a name such as "ring4", the path of a .toml file, or the tables of '
+            "a preset: [islands.archipelago], [[islands.island]]",
+        ),
+    ] = None
     """Name or path of a preset, or its tables."""
     operators: dict[str, float] = Field(default_factory=dict)
     models: ModelsConfig | None = None
@@ -142,3 +164,19 @@ class RunFile(Settings):
     def load(cls, path: Path) -> RunFile:
         """Read a file; raises UsageError when it is none or does not fit."""
         return load_toml(path, cls, UsageError)
+
+    def check_problem(self, problem: Problem, path: Path) -> None:
+        """Refuse the configuration of a run of another problem.
+
+        Problems are told apart by the names of their folders: a folder may have moved since.
+
+        Raises:
+            UsageError: the file names another problem.
+        """
+        name = problem.folder.name
+        if self.problem is not None and Path(self.problem).name != name:
+            raise UsageError(
+                f"{path}: problem: is the configuration of a run of {self.problem!r}, got {name!r} on the "
+                "command line. Name that problem, or take the line `problem`, and what does not fit, out of "
+                "the file."
+            )

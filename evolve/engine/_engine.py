@@ -18,6 +18,7 @@ from evolve.engine._budget import CALL_LIMITS, Uses, reached, seconds_left, shar
 from evolve.engine._config import RunConfig
 from evolve.engine._history import Past
 from evolve.engine._journal import recorded_vectors
+from evolve.engine._model_news import said_of_model
 from evolve.engine._order import Order, Script, resolve_order
 from evolve.engine._programs import Programs
 from evolve.engine._progress import Progress
@@ -596,7 +597,7 @@ class Engine:
     def _model_event(self, kind: str, data: dict[str, Any]) -> None:
         """Record what became of a model, and say it."""
         self.log(kind, data)
-        self._message(_said(kind, data))
+        self._message(said_of_model(kind, data))
 
     def log(self, kind: str, data: dict[str, Any]) -> None:
         """Write an event."""
@@ -607,17 +608,6 @@ class Engine:
 def _nothing(ticket: Ticket, why: str) -> Outcome:
     lessons = () if ticket.view is not None else None
     return Outcome(ticket, "", b"", (), "nothing proposed", refusal=why, lessons=lessons)
-
-
-def _said(kind: str, data: Mapping[str, Any]) -> str:
-    """Say what became of a model as a line for the user."""
-    told = ", ".join(f"{name} {value}" for name, value in data.items() if name not in ("model", "error"))
-    error = f": {data['error']}" if data.get("error") else ""
-    return (
-        f"{data.get('model', 'model')} {kind.removeprefix('model_').replace('_', ' ')}"
-        + (f" ({told})" if told else "")
-        + error
-    )
 
 
 def _told(lessons: tuple[Lesson, ...]) -> str:

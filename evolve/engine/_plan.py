@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from evolve.engine._background import problem_view
 from evolve.engine._config import DEFAULT_MAX_EVALS, Budget, RunConfig
 from evolve.engine._offer import offer_of
 from evolve.engine._state import Offer
-from evolve.models import Price, estimate_tokens
+from evolve.models import CommandSpec, ModelSpec, Price, count_tokens, estimate_tokens
 from evolve.operators import has_markers
 from evolve.problem import Problem
 from evolve.prompts import BlockView, ProgramView, PromptContext, Prompts
@@ -40,6 +40,9 @@ class Line:
         prompt_tokens: Of the prompt about the seed, by estimate.
         reply_tokens: Of the reply, by estimate.
         usd: Price of a call; None when the model's price is not known.
+        counted: Whether its tokens count; those of a command do not, for nobody knows them.
+        reserved_tokens: The most that a call may use: set aside while it is in flight.
+        reserved_usd: The most that it may cost; None when the model's price is not known.
     """
 
     operator: str
@@ -48,6 +51,9 @@ class Line:
     prompt_tokens: int
     reply_tokens: int
     usd: float | None
+    counted: bool = True
+    reserved_tokens: int = 0
+    reserved_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,7 @@ class Plan:
         usd: Until then; None when a price is not known.
         wall_s: Until then.
         ends_by: The limit that ends the run.
+        reasoning: Models that reason before they answer: tokens of the reply that are not foreseen.
     """
 
     lines: tuple[Line, ...]
@@ -79,6 +86,7 @@ class Plan:
     usd: float | None
     wall_s: float
     ends_by: str
+    reasoning: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """Return the plan as plain data."""
@@ -93,6 +101,7 @@ def plan_run(
     prompts: Prompts,
     prices: Mapping[str, Price | None],
     latency_s: float | None = None,
+    reasoning: Sequence[str] = (),
 ) -> Plan:
     """Foresee a run from the prompts as they would be sent and the measured evaluation of a seed.
 
@@ -104,12 +113,18 @@ def plan_run(
         prompts: The templates in force.
         prices: What the tokens of each model cost; None: not known.
         latency_s: Seconds of a call; None: guessed from the length of the reply.
+        reasoning: Models that are known to reason before they answer.
     """
     assert config.models is not None
     offer = offer_of(config, problem)
     weights = _weights(offer)
-    lines = tuple(_lines(offer, weights, seed, problem, prompts, prices))
+    specs: dict[str, ModelSpec | CommandSpec] = {spec.name: spec for spec in config.models.use}
+    specs |= {spec.name: spec for spec in config.models.command}
+    lines = tuple(_lines(offer, weights, seed, problem, prompts, prices, specs))
     asking = sum(line.share for line in lines) or 1.0
+    counted = (
+        sum(line.share * (line.prompt_tokens + line.reply_tokens) for line in lines if line.counted) / asking
+    )
     prompt = sum(line.share * line.prompt_tokens for line in lines) / asking
     reply = sum(line.share * line.reply_tokens for line in lines) / asking
     known = [line.usd for line in lines if line.usd is not None]
@@ -119,7 +134,7 @@ def plan_run(
     at_once = sum(spec.concurrency for spec in config.models.use)
     at_once += sum(spec.concurrency for spec in config.models.command)
     ticket_s = max(calls_a_ticket * latency / at_once, evaluation_s / config.workers)
-    tickets, ends_by = _tickets(config.budget.or_default(), calls_a_ticket, (prompt + reply), usd, ticket_s)
+    tickets, ends_by = _tickets(config.budget.or_default(), calls_a_ticket, counted, usd, ticket_s)
     calls = math.floor(tickets * calls_a_ticket + 1e-9)
     return Plan(
         lines=lines,
@@ -129,10 +144,11 @@ def plan_run(
         latency_s=latency,
         calls=calls,
         evaluations=math.ceil(tickets),
-        tokens=math.ceil(calls * (prompt + reply)),
+        tokens=math.ceil(calls * counted),
         usd=None if usd is None else calls * usd,
         wall_s=tickets * ticket_s,
         ends_by=ends_by,
+        reasoning=tuple(name for name in reasoning if any(line.model == name for line in lines)),
     )
 
 
@@ -151,6 +167,7 @@ def _lines(
     problem: Problem,
     prompts: Prompts,
     prices: Mapping[str, Price | None],
+    specs: Mapping[str, ModelSpec | CommandSpec],
 ) -> list[Line]:
     context = _first_context(problem, seed)
     length = estimate_tokens(seed.text)
@@ -163,10 +180,20 @@ def _lines(
         reply = _TALK_TOKENS + math.ceil(length * _WHOLE.get(arm.operator, _EDITED))
         shares = sum(other.share for other in offer.arms if other.operator == arm.operator)
         share = weights.get(arm.operator, 0.0) * arm.share / shares
-        price = prices[arm.model]
-        usd = None if price is None else price.nano_usd(prompt, reply) / 1e9
-        found.append(Line(arm.operator, arm.model, share, prompt, reply, usd))
+        spec, price = specs[arm.model], prices[arm.model]
+        line = Line(arm.operator, arm.model, share, prompt, reply, _usd(price, prompt, reply))
+        if isinstance(spec, CommandSpec):
+            line = replace(line, counted=False)
+        else:
+            most = count_tokens(messages)
+            reserved = _usd(price, most, spec.max_tokens)
+            line = replace(line, reserved_tokens=most + spec.max_tokens, reserved_usd=reserved)
+        found.append(line)
     return found
+
+
+def _usd(price: Price | None, prompt: int, reply: int) -> float | None:
+    return None if price is None else price.nano_usd(prompt, reply) / 1e9
 
 
 def _first_context(problem: Problem, seed: ProgramView) -> PromptContext:
@@ -206,7 +233,7 @@ def _tickets(
         ends.append((budget.max_seconds / ticket_s, "max_seconds"))
     if budget.max_calls is not None:
         ends.append((budget.max_calls / calls, "max_calls"))
-    if budget.max_tokens is not None:
+    if budget.max_tokens is not None and tokens:
         ends.append((budget.max_tokens / (calls * tokens), "max_tokens"))
     if budget.max_usd is not None and usd:
         ends.append((budget.max_usd / (calls * usd), "max_usd"))

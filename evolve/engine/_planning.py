@@ -11,7 +11,7 @@ from evolve.engine._plan import Plan, plan_run
 from evolve.engine._session import RunOptions, resolve
 from evolve.engine._setup import template_folders
 from evolve.errors import ProblemError, UsageError
-from evolve.models import CallBudget, MemoryJournal, Models
+from evolve.models import CallBudget, MemoryJournal, Models, preflight
 from evolve.pipeline import Pipeline
 from evolve.problem import Problem, load_problem
 from evolve.prompts import ProgramView, Prompts
@@ -34,17 +34,19 @@ async def aplan(
     Raises:
         UsageError: an option is wrong, or there are no models.
         ProblemError: the problem or its seed is wrong.
-        ModelError: dollars are limited and a price is not known.
+        ModelError: a provider or a key is not known, or dollars are limited and a price is not.
     """
     loaded = load_problem(problem, options.get("params"))
     config = resolve(loaded, options)
     if config.models is None:
         raise UsageError("plan: needs models, such as models=['openai/gpt-5-mini'].")
+    await preflight(config.models, config.budget.max_usd)
     seed, evaluation_s = await _measured(config, loaded)
     prompts = Prompts(template_folders(config, loaded), max_tokens=config.models.prompt_tokens)
     budget = CallBudget(max_usd=config.budget.max_usd)
     async with Models(config.models, budget, MemoryJournal()) as models:
-        return plan_run(config, loaded, seed, evaluation_s, prompts, models.prices, latency_s)
+        prices, reasoning = models.prices, models.reasoning
+        return plan_run(config, loaded, seed, evaluation_s, prompts, prices, latency_s, reasoning)
 
 
 async def _measured(config: RunConfig, problem: Problem) -> tuple[ProgramView, float]:

@@ -21,15 +21,19 @@ from evolve.engine._folder import (
 )
 from evolve.engine._order import Script
 from evolve.engine._progress import Display, Quiet
+from evolve.engine._resumed import limits_of
 from evolve.engine._rows import event_row
 from evolve.engine._session import RunResult, check_same_problem, run_row, session
 from evolve.engine._setup import check_usable, template_folders
 from evolve.errors import EvolveError, ModelError, RunError, StoreError, UsageError
+from evolve.models import preflight
 from evolve.problem import Problem, load_problem
-from evolve.store import Commit, Reader, Writer, copy_calls, copy_commits
+from evolve.store import Batch, Commit, Reader, Writer, copy_calls, copy_commits
 
 FORKED = "forked"
 """Event of a run that was forked from another: of which, and how many commits it took over."""
+REPLAYS = "replays"
+"""Event of a replay: of which run."""
 _MAY_CHANGE = frozenset(("seed", "workers", "window", "order", "operators", "models", "prompts", "sandbox"))
 """Settings that a fork may change: with others, its programs could not be compared with earlier ones."""
 
@@ -92,6 +96,7 @@ async def areplay(
         _copy_inputs(folder, target)
         config.save(target)
         writer = Writer(target, run_row(config, problem))
+        writer.write(Batch(events=[event_row(REPLAYS, None, 0.0, {"run": folder.name})]))
         for event in forks[-1:]:
             note = event_row(FORKED, event.ticket, event.at_s, event.data)
             copy_commits(folder, writer, event.data["commits"], note)
@@ -127,7 +132,8 @@ async def afork(
         at: Id of the last program to take over.
         changes: Settings of `RunConfig` that replace those of the run: "seed", "workers", "window",
             "order", "operators", "models", "prompts", "sandbox".
-        budget: Limits that replace those of the run, one by one; they count from its very beginning.
+        budget: Limits that replace those of the run, one by one; one that is given as None is dropped. They
+            count from the run's very beginning.
         run_id: Name of the new run's folder; "NAME-fork" when omitted.
         display: What shows the progress.
         handle_signals: See `arun`.
@@ -135,6 +141,7 @@ async def afork(
     Raises:
         UsageError: no such program, or a setting is wrong.
         RunError: no run there, or its problem has changed since.
+        ModelError: no model can be used; what was found until then is safe.
         StoreError: the store cannot be read, or the new one not be written.
     """
     folder = Path(folder)
@@ -149,12 +156,15 @@ async def afork(
         raise UsageError(
             f"--at {at}: must be a program after the {len(problem.seeds)} seeds, or the last of them."
         )
-    limits = config.budget.model_copy(update=budget.model_dump(exclude_none=True) if budget else {})
+    limits = limits_of(config, budget)
     merged = {**config.model_dump(), **(changes or {}), "budget": limits.model_dump()}
     if merged["models"] is None:  # what is for models alone ends with them
-        merged |= {"prompts": None, "memory": None, "budget": limits.model_dump(exclude=set(CALL_LIMITS))}
+        limits = limits.model_copy(update=dict.fromkeys(CALL_LIMITS)).or_default()
+        merged |= {"prompts": None, "memory": None, "budget": limits.model_dump()}
     forked = validate(merged, RunConfig, UsageError, where="fork")
     check_usable(forked.model_copy(update={"memory": None}), problem)
+    if forked.models is not None:
+        await preflight(forked.models, forked.budget.max_usd)
     target = create_folder(folder.parent, run_id, f"{folder.name}-fork", None)
     try:
         if forked.prompts == config.prompts:

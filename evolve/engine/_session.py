@@ -25,6 +25,7 @@ from evolve.engine._order import OrderName, Script
 from evolve.engine._plan import plan_run
 from evolve.engine._programs import Programs
 from evolve.engine._progress import Display, Quiet
+from evolve.engine._resumed import check_same_models, limits_of
 from evolve.engine._setup import (
     check_usable,
     default_window,
@@ -34,15 +35,17 @@ from evolve.engine._setup import (
     template_folders,
 )
 from evolve.engine._state import State
-from evolve.errors import EvolveError, RunError, UsageError
+from evolve.errors import EvolveError, RunError, StoreError, UsageError
 from evolve.islands import Preset, load_preset
-from evolve.models import ModelsConfig
+from evolve.models import ModelsConfig, preflight
 from evolve.pipeline import Pipeline
 from evolve.problem import Problem, Scalar, load_problem
 from evolve.prompts import ProgramView
 from evolve.sandbox import LocalExecutor, default_policy
 from evolve.store import Reader, Writer
 
+FAILED = "failed"
+"""Event of a session that ended in an error; says which."""
 UNSTEADY = ("timeout", "memory")
 """Outcomes that timing can decide when a program is near its limit."""
 
@@ -67,6 +70,7 @@ class RunResult:
         calls: Calls to models, over all sessions, failed ones included.
         tokens: Tokens of these calls.
         usd: Their price in US dollars.
+        failures: Calls that got no answer, whatever the reason.
     """
 
     folder: Path
@@ -84,6 +88,12 @@ class RunResult:
     calls: int = 0
     tokens: int = 0
     usd: float = 0.0
+    failures: int = 0
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether models were asked and none has ever answered."""
+        return 0 < self.calls == self.failures
 
     @property
     def unsteady(self) -> int:
@@ -192,6 +202,8 @@ async def arun(
         budget=budget,
     )
     config = resolve(loaded, options)
+    if config.models is not None:
+        await preflight(config.models, config.budget.max_usd)
     folder = create_folder(Path(runs), run_id, loaded.name, seed)
     try:
         copy_into(folder, template_folders(config, loaded), memory_file(config))
@@ -251,23 +263,25 @@ async def aresume(
         folder: The run's folder.
         workers: Another number of workers; the run is the same with any.
         sandbox: Another policy: "strict" or "process".
-        budget: Limits that replace those of the run, one by one.
+        budget: Limits that replace those of the run, one by one; one that is given as None is dropped.
         models: The same models with other settings (an address, a limit of rates).
         display: What shows the progress.
         handle_signals: See `arun`.
 
     Raises:
+        UsageError: an option is wrong, or the models are others than those of the run.
         RunError: no run there, it is in progress, or its problem has changed since.
+        ModelError: no model can be used; what was found until then is safe.
         StoreError: the store cannot be written or has another schema version.
     """
     folder = Path(folder)
     config = RunConfig.load(folder)
-    changes = budget.model_dump(exclude_none=True) if budget else {}
+    check_same_models(config.models, models or config.models)
     settings = {
         **config.model_dump(),
         "workers": config.workers if workers is None else workers,
         "sandbox": sandbox or config.sandbox,
-        "budget": config.budget.model_copy(update=changes).model_dump(),
+        "budget": limits_of(config, budget).model_dump(),
         "models": models or config.models,
     }
     resumed = validate(settings, RunConfig, UsageError, where="resume")
@@ -336,6 +350,10 @@ async def session(
                 display.started(engine)
                 try:
                     reason = await engine.run()
+                except EvolveError as error:
+                    with contextlib.suppress(StoreError):  # the first error is the one to tell
+                        engine.log(FAILED, {"error": str(error)})
+                    raise
                 finally:
                     display.stopped()
             if background is not None:
@@ -346,7 +364,10 @@ async def session(
 def _plan(
     config: RunConfig, problem: Problem, background: Background, seed: ProgramView, evaluation_s: float
 ) -> dict[str, Any]:
-    plan = plan_run(config, problem, seed, evaluation_s, background.prompts, background.models.prices)
+    models = background.models
+    plan = plan_run(
+        config, problem, seed, evaluation_s, background.prompts, models.prices, reasoning=models.reasoning
+    )
     return plan.facts()
 
 
@@ -370,6 +391,7 @@ def _result(
         calls=spent.calls if spent else 0,
         tokens=spent.tokens if spent else 0,
         usd=spent.usd if spent else 0.0,
+        failures=spent.failures if spent else 0,
     )
 
 

@@ -20,7 +20,7 @@ from evolve.models._command_backend import CommandBackend
 from evolve.models._dispatch import Dispatcher
 from evolve.models._failure import one_line
 from evolve.models._health import OnEvent
-from evolve.models._journal import Journal, Recorded, Usage
+from evolve.models._journal import Journal, MemoryJournal, Recorded, Usage
 from evolve.models._lane import Lane, lane_of
 from evolve.models._litellm_backend import LitellmBackend
 from evolve.models._prices import CostMap, Price, price
@@ -118,15 +118,17 @@ class Models:
         await self.aclose()
 
     async def start(self) -> None:
-        """Import what is needed, in a thread, and look up the prices; else the first call does so.
+        """Import what is needed, in a thread, and check names, keys and prices; else the first call does.
 
         Raises:
-            ModelError: dollars are limited and the price of a model is not known.
+            ModelError: a model's provider is not known or its key is not set; or dollars are limited and the
+                price of a model is not known.
         """
         async with self._starting:
             if not self._started:
                 if self._needs_litellm():
                     await self._litellm.start()
+                self._check_names_and_keys()
                 self._look_up_prices()
                 self._started = True
 
@@ -190,6 +192,12 @@ class Models:
         return {**dict.fromkeys(spec.name for spec in self._config.use), **self._prices, **free}
 
     @property
+    def reasoning(self) -> tuple[str, ...]:
+        """Names of the models that are known to reason before they answer, as looked up by `start`."""
+        known = {spec.name: self._cost_map(spec.name) or {} for spec in self._config.use}
+        return tuple(name for name, entry in known.items() if entry.get("supports_reasoning"))
+
+    @property
     def spent(self) -> Spent:
         """What has been used so far, over all sessions."""
         return Spent(sum(self._turns.usage.values(), Usage()), dict(self._turns.usage))
@@ -215,6 +223,15 @@ class Models:
     def _needs_litellm(self) -> bool:
         senders = [self._backends[spec.name] for spec in self._config.use]
         return self._litellm in senders or (self._embedding is not None and self._embedder is self._litellm)
+
+    def _check_names_and_keys(self) -> None:
+        specs = [spec for spec in self._config.use if self._backends[spec.name] is self._litellm]
+        if self._embedding is not None and self._embedder is self._litellm:
+            assert isinstance(self._embedding.spec, ModelSpec)
+            specs.append(self._embedding.spec)
+        faults = [fault for spec in specs if (fault := self._litellm.fault(spec))]
+        if faults:
+            raise ModelError("\n".join(dict.fromkeys(faults)))
 
     def _look_up_prices(self) -> None:
         lanes = [*self._lanes.values(), *([self._embedding] if self._embedding else [])]
@@ -248,3 +265,17 @@ def _clean(raw: RawReply, name: str) -> RawReply:
 
 def _ignore(kind: str, data: dict[str, object]) -> None:
     """Take no note of an event."""
+
+
+async def preflight(config: ModelsConfig, max_usd: float | None = None) -> None:
+    """Check names, keys and prices of all models as `Models.start` does, before anything else is done.
+
+    Args:
+        config: The `[models]` table.
+        max_usd: The limit of dollars, for which every price has to be known; None: without one.
+
+    Raises:
+        ModelError: see `Models.start`.
+    """
+    async with Models(config, CallBudget(max_usd=max_usd), MemoryJournal()):
+        pass

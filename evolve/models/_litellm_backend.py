@@ -16,6 +16,7 @@ from typing import Any
 from evolve.models._backend import RawReply, RawVectors
 from evolve.models._base import Message
 from evolve.models._failure import Failure
+from evolve.models._litellm_check import fault_of
 from evolve.models._litellm_errors import failure_of
 from evolve.models._prices import estimate_tokens
 from evolve.models._request import parameters
@@ -84,6 +85,13 @@ class LitellmBackend:
             if entry is not None and str(entry.get("litellm_provider", "")).startswith(provider):
                 return entry
         return None
+
+    def fault(self, spec: ModelSpec) -> str:
+        """Say why a model cannot be asked (its name, its key); "" when nothing speaks against it.
+
+        Nothing is sent. Before the start nothing is known, and nothing speaks against any model.
+        """
+        return "" if self._litellm is None else fault_of(self._litellm, spec, os.environ)
 
     async def _call(self, function: str, spec: ModelSpec, **arguments: Any) -> Any:
         await self.start()

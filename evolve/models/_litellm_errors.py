@@ -51,6 +51,8 @@ _PARAMETERS = re.compile(
     r"|temperature|top_p|max_tokens|max_completion_tokens|\bmodel\b",
     re.I,
 )
+_RAW = re.compile(r" ?\bssl:(<[^<>]*>|default|True|False|None)(?=[ \]]|$)| object at 0x[0-9a-f]+")
+"""How aiohttp and Python print their objects within a message: says nothing to a person."""
 _PREFIX = re.compile(r"^(litellm\.)?(\w*(Error|Timeout|Exception)( Error)?\s*[:-]\s*(litellm\.)?)+")
 
 
@@ -133,6 +135,7 @@ def _said(error: Exception) -> str:
     # cut first: a server may say megabytes, and patterns are slow on what they do not fit
     text = str(error)[:_LONGEST_SAID].split("Traceback (most recent call last)")[0]
     text = text.split(". Handle with `litellm")[0].strip()
+    text = _RAW.sub("", text)
     text = _PREFIX.sub("", text).strip()
     if text.startswith("{"):
         with contextlib.suppress(ValueError, RecursionError):  # cut off, no JSON, or far too deep

@@ -2,7 +2,7 @@
 
 from evolve.store._copy import copy_calls, copy_commits
 from evolve.store._reader import ArmUse, Commit, Reader
-from evolve.store._schema import SCHEMA_VERSION, HypothesisRow, ModelReply, ModelRequest
+from evolve.store._schema import SCHEMA_VERSION, Event, HypothesisRow, ModelReply, ModelRequest
 from evolve.store._writer import Batch, Row, Writer
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "ArmUse",
     "Batch",
     "Commit",
+    "Event",
     "HypothesisRow",
     "ModelReply",
     "ModelRequest",

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 PAGE = (ROOT / "docs/reference/run.md").read_text(encoding="utf-8")
 OPTIONS = {
+    "problem": "",
     "params": "-p NAME=VALUE",
     "models": "--model`, `--command",
     "operators": "",

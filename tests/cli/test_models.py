@@ -20,7 +20,7 @@ from evolve.cli import main
 from evolve.engine import Replayed, RunConfig, RunResult
 from evolve.store import Reader, Writer
 from evolve.testing.model_server import ModelServer, always
-from tests.cli.toy import Said, Shell, write_toy
+from tests.cli.toy import NASTY, Said, Shell, write_toy
 from tests.engine.models import MODEL, serve
 
 KEY = "sk-canary-51c09d27ab66e0f4"
@@ -197,7 +197,7 @@ def test_a_model_that_never_answers_is_named_at_the_end(
     models = {"api_base": "http://127.0.0.1:9/v1", "attempts": 1}
     settings(place, server, models={**models, "use": [{"name": MODEL}]})
     said = shell("run", "toy", "-c", "models.toml", "--max-calls", 2)
-    assert said.code == 0
+    assert said.code == 3, "a run without a single answer is no success"
     assert "2 calls to models (2 failed), 0 tokens" in said.out
     assert f"no call was answered; the last failure: {MODEL}: cannot connect" in said.out
 
@@ -213,7 +213,9 @@ def test_a_missing_key_is_told_with_the_way_out(shell: Shell, place: Path, serve
     assert said.err.endswith("What was found until then is safe. Go on with: evolve resume last\n")
     assert KEY not in said.err + said.out
     assert "Traceback" not in said.err
-    assert shell("show", "one").code == 0
+    shown = shell("show", "one")
+    assert cells(shown.out, "state") == ["failed"]
+    assert "HTTP 401" in shown.out
 
 
 # -- show ---------------------------------------------------------------------------------------------
@@ -284,11 +286,10 @@ def test_plan_without_a_limit_names_the_default(shell: Shell, place: Path) -> No
 
 @pytest.mark.usefixtures("server")
 def test_plan_of_an_unknown_price_says_where_to_set_it(shell: Shell) -> None:
-    said = shell("plan", "toy", "--model", "mystery", "--max-evals", 10, "--sandbox", "process")
+    said = shell("plan", "toy", "--model", "openai/mystery", "--max-evals", 10, "--sandbox", "process")
     assert said.code == 0
     assert cells(said.out, "USD") == ["not", "known"]
-    assert "no price is known for mystery: set usd_per_million_prompt" in said.out
-    assert "It has the form PROVIDER/NAME" in said.out
+    assert "no price is known for openai/mystery: set usd_per_million_prompt" in said.out
 
 
 @pytest.mark.usefixtures("server")
@@ -444,3 +445,166 @@ def test_limits_of_calls_are_refused_for_a_run_without_models(
     assert said.code == 2
     assert option + NONE in said.err
     assert (done / "config.toml").read_text() == before
+
+
+# -- what newcomers stumble over ----------------------------------------------------------------------
+
+
+def test_a_missing_key_is_told_before_anything_is_made(
+    shell: Shell, place: Path, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings(place, server)
+    monkeypatch.delenv("OPENAI_API_KEY")
+    for command in ("run", "plan"):
+        said = shell(command, "toy", "-c", "models.toml", "--max-calls", 5)
+        assert said.code == 2
+        assert said.out == "", "no headline of a run that does not begin"
+        assert f"error: {MODEL}: its key is not set: expected it at {server.url}" in said.err
+        assert "any text if the server wants none" in said.err
+        assert not (place / "runs").exists()
+
+
+@pytest.mark.usefixtures("server")
+def test_an_unknown_provider_is_told_before_anything_is_made(shell: Shell, place: Path) -> None:
+    for command in ("run", "plan"):
+        said = shell(command, "toy", "--model", "opanai/gpt-5-mini", "--sandbox", "process")
+        assert (said.code, said.out) == (2, "")
+        assert "no provider is known for this name" in said.err
+        assert "Did you mean 'openai/gpt-5-mini'?" in said.err
+        assert not (place / "runs").exists()
+
+
+def test_a_fork_without_a_key_makes_nothing(shell: Shell, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")
+    said = shell("fork", "asked", "--at", 2, "--max-calls", 60)
+    assert said.code == 2
+    assert "variable OPENAI_API_KEY" in said.err
+    assert [path.name for path in run.parent.iterdir()] == ["asked"]
+
+
+def test_plan_warns_of_hidden_reasoning_and_of_what_a_call_sets_aside(
+    shell: Shell, place: Path, server: ModelServer
+) -> None:
+    said = shell("plan", "toy", "--model", "openai/gpt-5-mini", "--max-usd", 1)
+    assert "openai/gpt-5-mini: reasons before it answers." in said.out
+    assert "a run ends when less than that is left" in said.out
+    settings(place, server)
+    said = shell("plan", "toy", "-c", "models.toml", "--max-tokens", 500)
+    assert "reasons before it answers" not in said.out
+    assert "--max-tokens 500 is less, so some calls, or all, would never be sent" in said.out
+
+
+def test_plan_claims_no_tokens_of_a_command(shell: Shell, place: Path) -> None:
+    said = shell("plan", "toy", "--command", agent(place), "--max-evals", 20, "--sandbox", "process")
+    assert cells(said.out, "command")[-3:] == ["–", "–", "–"]
+    assert cells(said.out, "tokens") == cells(said.out, "USD") == ["not", "known"]
+
+
+def test_resume_takes_settings_of_models_and_refuses_other_models(
+    shell: Shell, place: Path, run: Path
+) -> None:
+    (place / "slower.toml").write_text(
+        "[models]\nmax_tokens = 1500\nconcurrency = 2\n[budget]\nmax_calls = 32\n"
+    )
+    assert shell("resume", "asked", "-c", "slower.toml").code == 0
+    config = RunConfig.load(run)
+    assert config.models is not None
+    (spec,) = config.models.use
+    assert (spec.max_tokens, spec.concurrency, config.budget.max_calls) == (1500, 2, 32)
+    (place / "other.toml").write_text('[[models.use]]\nname = "openai/other"\n')
+    said = shell("resume", "asked", "-c", "other.toml", "--max-calls", 40)
+    assert said.code == 2
+    assert "must be those that the run began with" in said.err
+    assert "evolve fork" in said.err
+    assert RunConfig.load(run).budget.max_calls == 32
+
+
+def test_a_runs_own_configuration_begins_another_run_of_its_problem_alone(
+    shell: Shell, place: Path, run: Path
+) -> None:
+    said = shell("run", "toy", "-c", run / "config.toml", "--max-calls", 3, "--id", "two")
+    assert said.code == 0
+    before, after = RunConfig.load(run), RunConfig.load(place / "runs/two")
+    assert after.model_dump(exclude={"budget"}) == before.model_dump(exclude={"budget"})
+    said = shell("run", "circle_packing", "-c", run / "config.toml")
+    assert said.code == 2
+    assert "is the configuration of a run of" in said.err
+
+
+def test_a_limit_can_be_dropped(shell: Shell, run: Path) -> None:
+    said = shell("fork", "asked", "--at", 2, "--max-calls", "none", "--max-evals", 4)
+    assert said.code == 0
+    assert RunConfig.load(run.with_name("asked-fork")).budget.model_dump(exclude_none=True) == {
+        "max_evals": 4
+    }
+    said = shell("fork", "asked", "--at", 2, "--max-calls", "nine")
+    assert said.code == 2
+    assert "must be a whole number, or none for no such limit" in re.sub(r"[\s│]+", " ", said.err)
+
+
+def test_last_is_the_run_and_not_its_replay(shell: Shell, run: Path) -> None:
+    assert shell("replay", "last").code == 0
+    assert (run.parent / "asked-replay").is_dir()
+    assert cells(shell("show", "last").out, "run") == ["asked"]
+    assert cells(shell("show", "asked-replay").out, "ended")[:2] == ["every", "recorded"]
+
+
+def test_prompts_and_replies_of_a_program_are_shown_as_plain_text(shell: Shell, run: Path) -> None:
+    with Reader(run) as reader:
+        program = next(commit.program.id for commit in reader.commits() if commit.program.model)
+        (request, reply), *_ = reader.calls(ticket=program)
+        assert reply is not None
+        text = reader.payload(reply.text)
+    with sqlite3.connect(run / "run.db") as database:
+        database.execute("UPDATE payload SET text = ? WHERE hash = ?", (NASTY + text, reply.text))
+    database.close()
+    said = shell("show", "asked", program, "--prompt", "--reply")
+    assert said.code == 0
+    assert f"call {request.id}: {MODEL}, {request.purpose}, question 1, attempt 1: answered" in said.out
+    assert f"{reply.prompt_tokens:,} + {reply.reply_tokens:,} tokens, $" in said.out
+    assert "--- system (" in said.out
+    assert "[red]x[/red] [/]" in said.out
+    assert "\x1b" not in said.out
+    assert "\u202e" not in said.out
+    only = shell("show", "asked", program, "--reply").out
+    assert "--- reply (" in only
+    assert "--- system (" not in only
+    (call, *_) = json.loads(shell("show", "asked", program, "--prompt", "--json").out)
+    assert (call["model"], call["status"], call["attempt"]) == (MODEL, "ok", 0)
+    assert call["messages"][0]["role"] == "system"
+    assert "reply" not in call
+    assert "no model was asked" in shell("show", "asked", 1, "--prompt").out
+    assert shell("show", "asked", "--prompt").code == 2
+
+
+def test_show_tells_how_a_run_was_set_and_why_it_ended(shell: Shell, run: Path, server: ModelServer) -> None:
+    said = shell("show", "asked")
+    assert cells(said.out, "ended")[:2] == ["30", "calls"]
+    assert f"api_base={server.url}" in said.out
+    assert cells(said.out, "sandbox") == ["process"]
+    facts = json.loads(shell("show", "asked", "--json").out)
+    assert facts["asking"] == [{"model": MODEL, "api_base": server.url, "weight": 1.0}]
+    assert facts.keys() >= {"workers", "sandbox", "prompts", "memory", "ended"}
+    assert run.name == facts["run"]
+
+
+def test_an_unknown_price_is_not_shown_as_nothing(shell: Shell, place: Path, server: ModelServer) -> None:
+    settings(place, server, models={"api_base": server.url, "use": [{"name": MODEL}]})
+    assert shell("run", "toy", "-c", "models.toml", "--max-calls", 3, "--id", "one").code == 0
+    said = shell("show", "one")
+    assert re.search(rf"^{MODEL} +3 .* not known ", said.out, re.MULTILINE)
+    assert json.loads(shell("show", "one", "--json").out)["models"][MODEL]["usd"] is None
+
+
+def test_wrong_islands_of_a_file_are_told_in_words(shell: Shell, place: Path) -> None:
+    for text, said in {
+        "islands = 3": 'islands: must be a name such as "ring4"',
+        "[islands]\nring = 4": "islands.archipelago: is missing",
+        "[islands.archipelago]\ntitle = 'x'\n[[islands.island]]\ncopies = 'x'": "must be an integer, got 'x'",
+    }.items():
+        (place / "file.toml").write_text(text)
+        found = shell("run", "toy", "-c", "file.toml")
+        assert found.code == 2
+        assert said in found.err
+        assert "Preset" not in found.err
+        assert "<" not in found.err

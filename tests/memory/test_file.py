@@ -103,7 +103,7 @@ ROW = {"name": "f", "credit": 0.5, "uses": 1, "program": 1, "origin": "r", "code
     ("key", "rows", "message"),
     [
         ("extra", 1, "extra: unknown key"),
-        ("lessons", [LESSON | {"text": "x" * 301}], r"lessons\[0\]\.text: string should have at most 300"),
+        ("lessons", [LESSON | {"text": "x" * 301}], r"lessons\[0\]\.text: must have at most 300"),
         ("lessons", [LESSON | {"support": [-1]}], r"lessons\[0\]\.support\[0\]: .*got -1"),
         ("lessons", [LESSON | {"support": [1.0]}], r"lessons\[0\]\.support\[0\]: "),
         ("lessons", [LESSON | {"support": list(range(33))}], r"lessons\[0\]\.support: "),
