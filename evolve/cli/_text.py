@@ -11,9 +11,9 @@ from rich.console import Console, ConsoleDimensions
 from rich.table import Table
 from rich.text import Text
 
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+from evolve._invisible import INVISIBLE
+
+_CONTROL = re.compile(f"[{INVISIBLE}\u2028\u2029\ud800-\udfff]")
 _UNFOLDED = 100_000
 
 
@@ -52,7 +52,7 @@ def discard(stream: IO[str]) -> None:
 
 
 def clean(text: str) -> str:
-    """Replace control characters and direction marks, which could forge what a terminal shows."""
+    """Replace control and direction marks and all that has no width, which forge what a terminal shows."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from evolve.models import scrub
 from evolve.prompts import Lesson
 
 MAX_CHARS = 300
@@ -55,8 +56,10 @@ _TURNING = frozenset(
 
 
 def one_line(text: str) -> str:
-    """Return untrusted text on one line, without control characters."""
-    return "".join(c for c in " ".join(text.split()) if c.isprintable())
+    """Return untrusted text on one line, without control characters and without keys."""
+    line = " ".join(text.split())
+    # After the cleaning: what it takes out may have parted a key.
+    return scrub(line if line.isprintable() else "".join(c for c in line if c.isprintable()))
 
 
 def shortened(text: str) -> str:

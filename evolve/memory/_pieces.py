@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from evolve.models import scrub
 from evolve.operators._names import bound_name, children, names_in
 from evolve.source import parse, tree_hash
 
@@ -197,7 +198,8 @@ def _is_portable(text: str) -> bool:
 
 def _first_line(node: ast.FunctionDef) -> str:
     doc = (ast.get_docstring(node) or "").strip().partition("\n")[0]
-    shown = "".join(c for c in doc if c.isprintable())
+    # As the text of a program a key may be written in pieces or with escapes.
+    shown = scrub("".join(c for c in doc if c.isprintable())) if doc else ""
     return shown if len(shown) <= _MAX_DOC else shown[: _MAX_DOC - 3] + "..."
 
 

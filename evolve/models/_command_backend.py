@@ -19,6 +19,7 @@ _CAP = 4 * LONGEST_REPLY
 _TAIL = 2000
 _CHUNK = 65536
 _DRAIN_S = 1.0
+_LOOK_S = 0.1
 
 
 class CommandBackend:
@@ -66,10 +67,18 @@ async def _talk(process: Process, prompt: bytes, spec: CommandSpec) -> tuple[byt
         group.create_task(_write(process, prompt))
         output = group.create_task(_read(process))
         complaint = group.create_task(_read_tail(process.stderr))
+        group.create_task(_clear_away(process, group.create_task(process.wait())))
     if len(output.result()) > _CAP:
         raise Failure("transient", f"{spec.name}: huge reply of more than {_CAP} bytes")
-    await process.wait()
     return output.result(), complaint.result()
+
+
+async def _clear_away(process: Process, closed: asyncio.Task[int]) -> None:
+    """Kill what the program leaves behind when it has ended: it may hold the pipes open, and work on."""
+    while process.returncode is None:
+        # Before Python 3.12 asyncio tells of the end only when the pipes are closed as well.
+        await asyncio.wait([closed], timeout=_LOOK_S)
+    _kill_group(process)  # its number is not given anew as long as anyone is in it
 
 
 async def _write(process: Process, prompt: bytes) -> None:
@@ -108,11 +117,13 @@ async def _kill(process: Process) -> None:
         async with asyncio.timeout(_DRAIN_S):  # whoever has left the group may hold the pipes open
             await asyncio.gather(_read(process), _read_tail(process.stderr), process.wait())
     # asyncio closes pipes at their end only; there is no public way to close them earlier.
-    process._transport.close()  # type: ignore[attr-defined]
+    with contextlib.suppress(PermissionError):  # after the pipes it would kill the process once more
+        process._transport.close()  # type: ignore[attr-defined]
 
 
 def _kill_group(process: Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
+    # Some or all in the group may run as another user, with a program that is set to do so.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
 
 

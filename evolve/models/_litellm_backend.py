@@ -31,6 +31,9 @@ _ENVIRONMENT = {
     "LITELLM_DISABLE_BUG_REPORT_LINK": "true",
 }
 
+_LEFT_BEHIND = r"coroutine '\w+\.(a|async_)(completion|embedding)' was never awaited"
+"""How Python reports what litellm leaves behind when a call is cancelled between two of its steps."""
+
 # Retries are the business of turns; logging would copy every prompt.
 _MOST_TOKENS = 10**9
 """What a server says that a call used is believed up to here."""
@@ -95,16 +98,23 @@ class LitellmBackend:
 
     async def _call(self, function: str, spec: ModelSpec, **arguments: Any) -> Any:
         await self.start()
+        from evolve.models._http_limit import limited  # imports httpx, as litellm has done
+
         # Such calls are not handed to loggers, which would be a quarter of their price.
         token = self._internal.set(True) if self._internal is not None else None
         try:
             # litellm's own timeout is for each read: a body that trickles in would never end.
-            async with asyncio.timeout(spec.timeout_s):
-                return await getattr(self._litellm, function)(timeout=spec.timeout_s, **arguments, **_QUIET)
+            with limited() as limit:
+                async with asyncio.timeout(spec.timeout_s):
+                    return await getattr(self._litellm, function)(
+                        timeout=spec.timeout_s, **arguments, **_QUIET
+                    )
         except TimeoutError:
             failure = Failure("transient", f"{spec.name}: no whole answer in {spec.timeout_s:g} s", used=None)
         except Exception as error:  # noqa: BLE001 - litellm raises its own, the providers' and Python's alike
             failure = _meant(error, spec)
+            if limit.refused:
+                failure = Failure("transient", f"{spec.name}: {limit.refused}", used=None)
         finally:
             if self._internal is not None and token is not None:
                 self._internal.reset(token)
@@ -126,11 +136,11 @@ def _load() -> tuple[ModuleType, ContextVar[bool] | None]:
         logging.getLogger(name).disabled = True  # they write to the terminal, over whatever is shown there
     # Raised while litellm builds its models at the first call; nothing that a user could act upon.
     warnings.filterwarnings("ignore", message=r"Item .* on TypedDict class .* is using the `ReadOnly`")
-    # A call that is cancelled between two of litellm's steps leaves the second one behind.
-    warnings.filterwarnings("ignore", message=r"coroutine '\w+\.a(completion|embedding)' was never awaited")
+    warnings.filterwarnings("ignore", message=_LEFT_BEHIND)
     litellm: Any = importlib.import_module("litellm")
     litellm.suppress_debug_info = True
     litellm.turn_off_message_logging = True
+    importlib.import_module("evolve.models._http_limit").install()
     # The first call would import this on the event loop: half a second during which nothing else moves.
     importlib.import_module("openai.resources.chat.completions")
     try:

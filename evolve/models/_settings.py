@@ -18,6 +18,8 @@ _PRICES = ("usd_per_million_prompt", "usd_per_million_reply")
 _SECRET_KEY = re.compile(
     r"api_?key|access_?key|private_?key|secret|passw|credential|authorization|bearer|(^|_)auth$|(^|_)token$"
 )
+_SECRET_QUERY = re.compile(r"key$|(^|_)(code|jwt|pass|pat|pwd|session|sid|sig|signature)$")
+"""Further names that hold secrets in addresses; as parameters of a model they may mean other things."""
 _SECRET_VALUE = re.compile(r"^(sk-|Bearer )")
 
 _ADDRESSED = "hosted_vllm/"
@@ -107,9 +109,11 @@ class CallSettings(Settings):
 
     @model_validator(mode="after")
     def _no_credentials(self) -> CallSettings:
-        parts = urlsplit(self.api_base or "")
-        if "@" in parts.netloc or _secret_in(dict(parse_qsl(parts.query))):
-            raise ValueError("api_base must hold no credentials: keys are read from the environment")
+        if _has_credentials(self.api_base or ""):
+            raise ValueError(
+                "api_base must hold no credentials: keys are read from the environment. Give the address "
+                "alone, and the key in the variable of the provider, such as OPENAI_API_KEY"
+            )
         return self
 
     @model_validator(mode="after")
@@ -238,6 +242,16 @@ def _with_defaults(entry: Any, defaults: dict[str, Any]) -> Any:
 def _secret_in(value: Any) -> str | None:
     """Name the first key, at any depth, that looks as if it held a secret."""
     return next((key for key, item in _items(value) if _looks_secret(key, item)), None)
+
+
+def _has_credentials(address: str) -> bool:
+    """Tell whether an address names a user, or has a parameter, anywhere behind the host, like a secret."""
+    parts = urlsplit(address)
+    given = parse_qsl(re.sub("[/;?#]", "&", f"{parts.path}&{parts.query}&{parts.fragment}"))
+    return "@" in parts.netloc or any(
+        _looks_secret(key, value) or _SECRET_QUERY.search(key.lower().replace("-", "_"))
+        for key, value in given
+    )
 
 
 def _items(value: Any) -> Iterator[tuple[str, Any]]:

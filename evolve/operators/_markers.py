@@ -7,12 +7,15 @@ def pack(n): ...
 ```
 
 A program without such lines may change everywhere. Lines are looked at, not syntax: a line of a
-string that reads like a marker is one.
+string that reads like a marker is one. What stands outside must stay code, too: the same statements,
+within the same ones.
 """
 
 from __future__ import annotations
 
 import re
+
+from evolve.operators._frozen import Place, moved_line
 
 _MARKER = re.compile(r"[ \t]*#[ \t]*EVOLVE-BLOCK-(?P<kind>START|END)\b.*")
 _WORD = "EVOLVE-BLOCK-"  # looking for it first is a hundred times faster than the pattern
@@ -109,6 +112,13 @@ def outside_unchanged(parent: str, child: str) -> str:
             return (
                 f"Outside of the EVOLVE-BLOCK markers nothing may change, but {_difference(before, after)}."
             )
+    moved = moved_line(parent, child, _places(parent), _places(child))
+    if moved is not None:
+        return (
+            f"Outside of the EVOLVE-BLOCK markers nothing may change, but the line "
+            f"`{new[moved[0]][moved[1]]}` no longer is the same code. End within a block every string, "
+            "bracket, function and indented part that begins in it."
+        )
     return ""
 
 
@@ -140,6 +150,21 @@ def _frozen(text: str) -> list[list[str]]:
     while parts[-1] and not parts[-1][-1]:
         parts[-1].pop()
     return parts
+
+
+def _places(text: str) -> list[Place]:
+    """Return for each line in which of the parts of `_frozen` it is, and where."""
+    places: list[Place] = []
+    part, row, inside = 0, 0, False
+    for line in _lines(text):
+        match = _MARKER.match(line)
+        if inside and match is not None:
+            part, row, inside = part + 1, 0, False
+        places.append((part, -1 if inside else row))
+        row += 1
+        if match is not None and match["kind"] == "START":
+            inside = True
+    return places
 
 
 def _difference(before: list[str], after: list[str]) -> str:

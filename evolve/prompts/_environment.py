@@ -8,13 +8,13 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta, nodes
+from jinja2 import Environment, StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta, nodes
 from jinja2.environment import TemplateModule
 from jinja2.loaders import FunctionLoader
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from evolve._toml import suggest
 from evolve.errors import EvolveError, UsageError
+from evolve.prompts._bounded import BoundedEnvironment
 from evolve.prompts._filters import FILTERS
 from evolve.prompts._sources import OPERATORS, SHARED, SUFFIX, Source, replaced
 
@@ -35,17 +35,22 @@ class Templates:
         self._sources = sources
         self._own = replaced(sources)
         self._known = sorted(known)
-        # The sandbox keeps a template that came with a downloaded problem away from Python's internals.
-        self._environment = ImmutableSandboxedEnvironment(
-            loader=FunctionLoader(self._load),
-            undefined=_Unknown,
-            autoescape=False,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-            cache_size=-1,
-        )
-        self._environment.filters.update(FILTERS)
+        options: dict[str, Any] = {
+            "loader": FunctionLoader(self._load),
+            "undefined": _Unknown,
+            "autoescape": False,
+            "trim_blocks": True,
+            "lstrip_blocks": True,
+            "auto_reload": False,
+            "cache_size": -1,
+        }
+        # Templates may have come with a downloaded problem. The shipped ones do without what bounds these.
+        self._bounded = BoundedEnvironment(**options) if self._own else None
+        self._environment = self._bounded or Environment(**options)
+        if self._bounded is None:
+            self._environment.filters.update(FILTERS)
+        else:
+            self._bounded.add_filters(FILTERS)
         self._compiled: dict[str, Template] = {}
 
     def render(self, name: str, variables: Mapping[str, Any]) -> str:
@@ -58,6 +63,8 @@ class Templates:
             template = self._compiled.get(name)
             if template is None:
                 template = self._compiled[name] = self._environment.get_template(name + SUFFIX)
+            if self._bounded is not None:
+                return self._bounded.render(template, variables)
             return template.render(variables)
         except _WRONG as error:
             raise self._explain(error) from None

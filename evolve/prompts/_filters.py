@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 
+from evolve._invisible import INVISIBLE
+from evolve.models import scrub
 from evolve.prompts._context import Hypothesis, ProblemView, Step
 
 _CONTROLS = dict.fromkeys([*range(9), *range(11, 32), 127])
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters
-    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # marks that turn the direction of writing
-    "\ufeff\U000e0000-\U000e007f]"  # byte order mark; tags, which models read and nobody sees
-)
+_UNSEEN = re.compile(f"[{INVISIBLE}]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _BACKTICKS = re.compile("`{3,}")
 
@@ -28,14 +26,16 @@ FAILURES = {
 def clean(text: str) -> str:
     """Return the text without characters that a reader cannot see.
 
-    Control characters other than newline and tab, marks that turn the direction of writing, and tag
-    characters are removed; line ends become newlines, lone surrogates U+FFFD.
+    Control characters other than newline and tab, marks that turn the direction of writing, and characters
+    without width are removed, and keys that they parted; line ends become newlines, lone surrogates U+FFFD.
     """
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text.isascii():
-        return text.translate(_CONTROLS)  # several times faster than the expression
-    text = _UNSEEN.sub("", text)
+        shown = text.translate(_CONTROLS)  # several times faster than the expression
+        return shown if len(shown) == len(text) else scrub(shown)
+    shown = _UNSEEN.sub("", text)
+    text = shown if len(shown) == len(text) else scrub(shown)  # what was taken out may have parted a key
     try:
         text.encode()
     except UnicodeEncodeError:

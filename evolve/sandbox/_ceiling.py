@@ -61,7 +61,7 @@ class Ceiling:
             self._give_up(self._cgroups)
         with contextlib.suppress(BrokenPipeError):  # it has ended
             os.write(self._opener, b"!")
-        os.close(self._opener)
+        self._close_gate()
 
     def next_look_s(self) -> float:
         """Return after how many seconds at most `is_exceeded` is to be asked."""
@@ -82,6 +82,7 @@ class Ceiling:
 
     def end(self) -> bool:
         """Let go of the program, all of whose processes have ended; tell whether its memory ended it."""
+        self._close_gate()  # open still when there never was a child
         cgroup, self._cgroup = self._cgroup, None
         return cgroup is not None and cgroup.overflowed()
 
@@ -89,6 +90,11 @@ class Ceiling:
         """Remove what was made, when no further program will come."""
         if self._cgroups is not None:
             self._cgroups.close()
+
+    def _close_gate(self) -> None:
+        if self._opener >= 0:
+            os.close(self._opener)
+            self._opener = -1
 
     def _give_up(self, cgroups: Cgroups) -> None:
         cgroups.close()

@@ -185,11 +185,16 @@ class _Zygote:
         report, report_fd = os.pipe()
         started = time.monotonic()
         gate = self._ceiling.begin(limits)
-        pid = self._fork(limits, (job_fd, printed_fd, report_fd, gate), scratch)
-        forked = time.monotonic()
-        for fd in (job_fd, printed_fd, report_fd, gate):
-            if fd is not None:
-                os.close(fd)
+        try:
+            pid = self._fork(limits, (job_fd, printed_fd, report_fd, gate), scratch)
+        except OSError:
+            self._ceiling.end()
+            raise
+        finally:
+            forked = time.monotonic()
+            for fd in (job_fd, printed_fd, report_fd, gate):
+                if fd is not None:
+                    os.close(fd)
         try:
             self._ceiling.admit(pid)
             reason = self._watch(pid, started + limits.wall_s)

@@ -38,6 +38,9 @@ def test_a_pipe_gets_a_line_for_each_row(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_control_codes_are_replaced_and_markup_is_text() -> None:
     assert not set(clean(NASTY)) & {"\x1b", "\r", "\u202e"}
     assert clean("tab\tand\nline") == "tab\tand\nline"
+    for unseen in "\u200b\u200d\u200f\u2060\u2064\ufeff\U000e0001\U000e007f\ufff9\ufffb\u00ad\u3164\u2028":
+        assert clean(f"a{unseen}b") == "a\N{REPLACEMENT CHARACTER}b"
+    assert clean("\N{HEAVY BLACK HEART}\ufe0f é שלום") == "\N{HEAVY BLACK HEART}\ufe0f é שלום"
     assert clean("\ud800") == "\N{REPLACEMENT CHARACTER}"
     assert plain(NASTY).plain.startswith("[red]x[/red] [/] ")
     assert first_line("one\ntwo") == "one"

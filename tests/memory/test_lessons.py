@@ -85,3 +85,11 @@ def test_huge_text_does_not_take_long() -> None:
     for text in ("a" * 10**6, "a. " * 10**5, "\0" * 10**6):
         shortened(one_line(text))
     assert time.process_time() - begun < 1.0
+
+
+@pytest.mark.parametrize("between", ["\u200b", "\ue000", "\x00", "\u00ad"])
+def test_a_key_that_tidying_puts_together_is_struck_out(
+    monkeypatch: pytest.MonkeyPatch, between: str
+) -> None:
+    monkeypatch.setenv("TOY_API_KEY", "sk-canary-0123456789")
+    assert one_line(f"use sk-canary-{between}0123456789 always") == "use *** always"

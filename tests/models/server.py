@@ -16,7 +16,7 @@ class Answer:
 
     Attributes:
         status: HTTP status.
-        body: Body; a mapping is sent as JSON.
+        body: Body; what is neither text nor bytes is sent as JSON.
         headers: Further headers.
         then: "drop" closes before a byte is sent, "cut" within the body, "stall" stops within the body.
     """
@@ -111,8 +111,8 @@ async def serving(answers: Sequence[Answer]) -> AsyncIterator[Server]:
 
 def _render(answer: Answer) -> bytes:
     """Render status, headers and body in one piece: two packets cost 40 ms (Nagle and delayed ACK)."""
-    body = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
-    data = body.encode("utf-8", "surrogatepass")
+    body = answer.body if isinstance(answer.body, str | bytes) else json.dumps(answer.body)
+    data = body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass")
     headers = {"Content-Type": "application/json", "Content-Length": str(len(data)), **answer.headers}
     lines = [f"HTTP/1.1 {answer.status} Whatever", *(f"{key}: {value}" for key, value in headers.items())]
     head = "\r\n".join(lines).encode() + b"\r\n\r\n"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from evolve.models import CommandSpec, Failure, Message, RawReply
+from evolve.models import _command_backend as command_backend
 from evolve.models._command_backend import CommandBackend
 
 PROMPT = [Message("user", "grüße 🎈")]
@@ -105,3 +107,34 @@ def test_cancelling_kills_it(tmp_path: Path) -> None:
 def test_endless_output_is_cut_off() -> None:
     failure = fail("import sys\nwhile True: sys.stdout.write('x' * 65536)")
     assert "huge reply" in failure.text
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks processes up in /proc")
+@pytest.mark.parametrize("quiet", [True, False], ids=["pipes closed", "pipes held open"])
+def test_what_a_command_leaves_behind_is_ended(tmp_path: Path, quiet: bool) -> None:
+    note = tmp_path / "pid"
+    child = "import time; time.sleep(60)"
+    streams = "stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL" if quiet else ""
+    program = (
+        f"import subprocess, sys; left = subprocess.Popen([sys.executable, '-c', {child!r}], {streams})\n"
+        f"open({str(note)!r}, 'w').write(str(left.pid)); print('done')"
+    )
+    assert run(program).text == "done\n"
+    assert gone(int(note.read_text()))
+
+
+def test_a_command_that_may_not_be_killed_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "killpg", refuse)
+    monkeypatch.setattr(subprocess.Popen, "kill", refuse)
+    monkeypatch.setattr(command_backend, "_DRAIN_S", 0.1)
+    spec = CommandSpec(name="mine", argv=(sys.executable, "-c", "import time; time.sleep(2)"), timeout_s=0.2)
+
+    async def go() -> None:
+        with pytest.raises(Failure, match=r"no answer within 0.2 s"):
+            await CommandBackend().send(PROMPT, spec)
+        await asyncio.sleep(2.2)  # the loop takes note of its end
+
+    asyncio.run(go())

@@ -80,12 +80,24 @@ def test_what_cannot_be_meant_is_refused(data: dict[str, Any], text: str) -> Non
         {"use": [{"name": "a", "api_key": "canary-1234"}]},
         {"api_base": "http://me:canary-1234@localhost/v1"},
         {"api_base": "http://localhost/v1?api_key=canary-1234"},
+        {"api_base": "http://localhost/v1?key=canary-1234"},
+        {"api_base": "http://localhost/v1?a=1&a=2&Subscription-Key=canary-1234"},
+        {"api_base": "http://localhost/v1?%6bey=canary-1234&key="},
+        {"api_base": "http://localhost/v1?sv=1&sig=canary-1234"},
+        {"api_base": "http://localhost/v1;key=canary-1234"},
+        {"api_base": "http://localhost/v1#token=canary-1234"},
+        {"api_base": "http://canary-1234@localhost/v1"},
     ],
 )
 def test_secrets_are_refused_and_not_shown(data: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="read from the environment") as caught:
         load(**data)
     assert "canary-1234" not in str(caught.value)
+
+
+def test_an_address_may_have_parameters_that_hold_no_secret() -> None:
+    address = "https://localhost/keys/v1;x=1?api-version=2024-10-21&max_tokens=5&codec=a"
+    assert load(api_base=address).api_base == address
 
 
 def test_parameters_that_only_sound_secret_are_passed_on() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import ast
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -216,3 +218,91 @@ def test_built_in_operators_leave_the_rest_alone(
         except NoProposal:
             continue
         assert outside_unchanged(marked, proposal.text) == ""
+
+
+NESTED = f"""\
+import math
+
+def solve(n):
+    {START}
+    x = 1
+    {END}
+    check(x)
+    return x
+
+{START}
+def helper():
+    return 2
+{END}
+
+@wraps
+def check(x):
+    for i in range(3):
+        assert x > 0, "positive"
+    else:
+        print(f"{{x}}")
+
+TABLE = [
+    1,
+    {START}
+    2,
+    {END}
+    3,
+]
+{START}
+LAST = 1
+{END}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        # a string that a later block closes
+        ("    x = 1", '    x = """', "    check(x)"),
+        ("    return 2", '    return """', "@wraps"),
+        ("    2,", '    2, """', "TABLE = ["),
+        # a function, a condition and a bracket that take the lines below
+        ("    x = 1", "    return 1\ndef other(x):\n    pass", "    check(x)"),
+        ("    x = 1", "    return 1\nif False:\n    x = 1", "    check(x)"),
+        ("    2,", "    2]\nOTHER = [", "TABLE = ["),
+    ],
+)
+def test_what_is_not_marked_stays_code(old: str, new: str, line: str) -> None:
+    child = NESTED.replace(old, new, 1)
+    if '"""' in new:
+        child = child.replace("LAST = 1", '"""' + ("]" if "2," in old else ""), 1)
+    ast.parse(child)
+    reason = outside_unchanged(NESTED, child)
+    assert f"the line `{line}` no longer is the same code. End within a block every" in reason
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("    x = 1", "    x = '''a\nb'''\n    if x:\n        x = (1 +\n  2)"),
+        ("    x = 1\n", ""),
+        ("    x = 1", "    def f():\n        return 3\n    for x in range(4):\n        x += f()"),
+        ("    x = 1", "    try:\n        x = 1\n    except ValueError:\n        x = 2"),
+        ("    x = 1", "    x = f'''\n{1 +\n2}\n'''"),
+        ("    2,", "    *range(3), (4 +\n5),"),
+        ("    2,\n", ""),
+        ("def helper():\n    return 2\n", ""),
+        ("    return 2", "    return 2\n\nclass A:\n    def b(self): ...\n\nif True:\n    c = 1"),
+        ("LAST = 1", "LAST = '''\n\n'''; b = 3"),
+        ("    x = 1", "    x = 'é' * 3 # \x0c"),
+    ],
+)
+def test_any_whole_edit_of_a_block_is_allowed(old: str, new: str) -> None:
+    child = NESTED.replace(old, new, 1)
+    ast.parse(child)
+    assert outside_unchanged(NESTED, child) == ""
+    assert outside_unchanged(NESTED.replace("\n", "\r\n"), child) == ""
+    assert outside_unchanged(child, NESTED) == ""
+
+
+def test_a_block_with_the_body_of_a_frozen_function_may_change() -> None:
+    parent = f"def f():\n    {START}\n    for i in range(3):\n        pass\n    {END}\n\nf()\n"
+    for body in ("    pass", "    while True:\n        break", "    '''doc'''\n    return 1"):
+        child = parent.replace("    for i in range(3):\n        pass", body)
+        assert outside_unchanged(parent, child) == ""

@@ -77,7 +77,7 @@ def test_template_syntax_in_a_program_stays_text(name: str) -> None:
 
 @pytest.mark.parametrize("name", OPERATORS)
 def test_what_cannot_be_seen_is_removed(name: str) -> None:
-    text = "a\x1b[31m\x00\x08b\u202ec\u2066d\U000e0041e\x85f\ud800g\tש\r\nz"
+    text = "a\x1b[31m\x00\x08b\u202ec\u2066d\U000e0041e\x85f\ud800g\tש\r\nz\u200b\u2063\ufffa\ufeff"
     for message in PROMPTS.retry(name, with_text(text), text, text):
         message.content.encode()
         assert not re.search("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]", message.content)
@@ -158,3 +158,9 @@ def test_cutting_keeps_both_ends(text: str, size: int) -> None:
     elif size > 60:
         assert found[:5] == text[:5]
         assert found[-5:] == text[-5:]
+
+
+def test_a_key_that_cleaning_puts_together_is_struck_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOY_API_KEY", "sk-canary-0123456789")
+    for between in ("\u200b", "\x00", "\U000e0100", "\u2062"):
+        assert clean(f"use sk-canary-{between}0123456789 always") == "use *** always"

@@ -192,6 +192,17 @@ def test_a_child_is_held_back_until_it_is_admitted(cgroups: Cgroups) -> None:
     assert not is_open(gate)
 
 
+def test_a_child_that_never_came_leaves_no_pipe_open(cgroups: Cgroups) -> None:
+    ceiling = Ceiling(None, cgroups)
+    gate = ceiling.begin(LIMITS)
+    assert gate is not None
+    assert ceiling.end() is False
+    os.set_blocking(gate, False)
+    assert os.read(gate, 1) == b""  # nobody holds the other end
+    os.close(gate)
+    assert ceiling.begin(LIMITS) == gate
+
+
 @pytest.mark.parametrize(
     ("file", "code"), [("pids.max", errno.EINVAL), ("cgroup.procs", errno.EBUSY)], ids=["limit", "join"]
 )
