@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import evolve
-from evolve.cli import _doctor, _export, _lineage, _list, _plan, _replay, _run, _show
+from evolve.cli import _doctor, _export, _import, _lineage, _list, _plan, _replay, _run, _show
 from evolve.cli._text import err, plain
 from evolve.errors import EvolveError
 
@@ -41,6 +41,7 @@ for command in (
     _export.verify,
 ):
     app.command()(command)
+app.command("import")(_import.import_)
 
 
 def _version(asked: bool) -> None:

@@ -88,12 +88,14 @@ def verify(
     result = asyncio.run(verify_export(folder, problem, options.policy(sandbox)))
     if json:
         facts = {"claimed": result.claimed, "found": result.found, "differences": result.differences}
-        emit({"holds": not result.differences, **facts})
+        emit({"holds": not result.differences, **facts, "trust": result.trust})
     elif result.differences:
         out.print(plain("does not hold", "bold red"))
         for line in result.differences:
             out.print(plain(f"  {line}"), soft_wrap=True)
     else:
-        out.print(plain("holds", "bold green").append(f": objective {result.found!r}, as claimed"))
+        shared = " (shared trust: by the word of an evaluator in one process with it)"
+        said = f": objective {result.found!r}, as claimed{shared if result.trust == 'shared' else ''}"
+        out.print(plain("holds", "bold green").append(said), soft_wrap=True)
     if result.differences:
         raise typer.Exit(MISMATCH)

@@ -7,13 +7,15 @@ from typing import Any
 
 from evolve.cli import _options as options
 from evolve.cli._display import emit
-from evolve.cli._runs import best_of, run_folders, state_of
+from evolve.cli._runs import best_of, run_folders, state_of, trust_of
 from evolve.cli._text import duration, err, number, out, plain, table
 from evolve.errors import EvolveError
 from evolve.problem import Problem, list_problems
 from evolve.store import Reader
 
 _DIGITS = 9
+_FIRST = 1
+"""The first seed: all programs of a run pass through the same stages."""
 
 
 def problems(json: options.Json = False) -> None:
@@ -91,6 +93,7 @@ def _run_row(path: Path) -> dict[str, Any]:
             "run": path.name,
             "problem": reader.run().problem,
             "state": state_of(path, reader),
+            "trust": trust_of(reader.stage_results(_FIRST)),
             "programs": reader.committed(),
             "best": best.evaluation.objective if best else None,
             "time_s": reader.commit(last).program.at_s if last else 0.0,
@@ -101,4 +104,5 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     problem = row.get("problem", "")
     name = row["run"] if row["run"].startswith(problem) else f"{row['run']} ({problem})"
     best, time = number(row.get("best"), _DIGITS), duration(row.get("time_s"))
-    return name, best, str(row.get("programs", "–")), time, row["state"]
+    state = row["state"] + (" (shared trust)" if row.get("trust") == "shared" else "")
+    return name, best, str(row.get("programs", "–")), time, state

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from evolve.cli import _import as imported
 from evolve.cli import _model_options as model_options
 from evolve.cli import _options as options
 from evolve.cli._display import emit
@@ -60,6 +61,7 @@ def plan(
     The hidden reasoning of models that reason is not foreseen.
     """
     file = RunFile.load(config) if config else RunFile()
+    problem = imported.declared(problem, options.RUNS)
     declared = load_problem(problem)
     if config:
         file.check_problem(declared, config)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from evolve.cli import _import as imported
 from evolve.cli import _model_options as model_options
 from evolve.cli import _options as options
 from evolve.cli._display import JsonDisplay, LiveDisplay, PlainDisplay, PollingDisplay, emit
@@ -120,6 +121,7 @@ def run(
     after 500 evaluations.
     """
     file = RunFile.load(config) if config else RunFile()
+    problem = imported.declared(problem, runs)
     declared = load_problem(problem)
     if config:
         file.check_problem(declared, config)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from evolve._toml import suggest
 from evolve.engine import FAILED, REPLAYS, Budget, explain
 from evolve.errors import EvolveError, UsageError
-from evolve.store import Commit, Event, Reader
+from evolve.pipeline import SHARED_TRUST
+from evolve.store import Commit, Event, Reader, StageResultRow
 
 
 def _age(folder: Path) -> tuple[str, str]:
@@ -80,6 +82,16 @@ def in_progress(folder: Path) -> bool:
     finally:
         os.close(lock)
     return False
+
+
+def trust_of(rows: Iterable[StageResultRow]) -> str | None:
+    """Tell by the marks of a program's stages whether it could have written its own verdict.
+
+    Returns:
+        "shared" when it could, else "separate"; None when it has not been run.
+    """
+    layers = {layer for row in rows for layer in row.layers.split()}
+    return ("shared" if SHARED_TRUST in layers else "separate") if layers else None
 
 
 def best_of(reader: Reader) -> Commit | None:

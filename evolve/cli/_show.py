@@ -12,7 +12,7 @@ from rich.syntax import Syntax
 from evolve.cli import _options as options
 from evolve.cli._conversation import conversation, print_conversation
 from evolve.cli._display import emit
-from evolve.cli._runs import best_of, ending_of, find_run, state_of
+from evolve.cli._runs import best_of, ending_of, find_run, state_of, trust_of
 from evolve.cli._text import clean, counted, duration, number, out, plain, table
 from evolve.engine import RunConfig, usage_of_rows
 from evolve.errors import UsageError
@@ -228,6 +228,7 @@ def _run_facts(path: Path, reader: Reader) -> dict[str, Any]:
         "params": config.params,
         "state": state_of(path, reader),
         "ended": ending_of(path, reader, config.budget) or None,
+        "trust": trust_of(reader.stage_results(1)),
         "seed": row.seed,
         "order": config.order,
         "window": config.window,
@@ -296,6 +297,7 @@ def _program_facts(reader: Reader, program: int) -> dict[str, Any]:
     return {
         "program": row.id,
         "status": found.status,
+        "trust": trust_of(reader.stage_results(program)),
         "objective": found.objective,
         "metrics": found.metrics,
         "parents": list(commit.parents),

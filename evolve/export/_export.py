@@ -21,6 +21,10 @@ from evolve.store import Commit, Reader
 
 FORMAT = 1
 """Version of `result.json`."""
+SHARED_NOTE = (
+    "trust is shared: the evaluator executes the program itself, so this score is no more than both say; "
+    "read the program before you rely on it"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +108,15 @@ async def export(run: Path, out: Path | None = None, program: int | None = None)
             "version": row.version,
             "began": row.created_at,
         },
+        "trust": problem.trust,
         "sandbox": sorted({layer for stage in again.stages.values() for layer in stage.layers}),
         "lineage": lineage,
         "exported": {"version": evolve.__version__, "at": datetime.now(UTC).isoformat()},
     }
     _check_free(folder)
     pictures, note = _write(problem, folder, module, result, artifact_of(again))
+    if problem.trust == "shared":
+        note = "\n".join(filter(None, (note, SHARED_NOTE)))
     assert again.objective is not None
     return Exported(folder, folder / "program.py", pictures, again.objective, note)
 

@@ -26,11 +26,13 @@ class Verification:
         claimed: The objective value in `result.json`.
         found: The value measured now; None when the program is not valid.
         differences: What does not agree, a line each; empty when the export holds.
+        trust: "separate", or "shared" when the program could have written its own score.
     """
 
     claimed: float
     found: float | None
     differences: list[str]
+    trust: str = "separate"
 
 
 class _Program(BaseModel):
@@ -90,7 +92,7 @@ async def verify(folder: Path, problem: str | None = None, policy: str | None = 
         differences += _solution_differences(folder, again)
         if again.objective != claimed:
             differences.append(f"objective: claimed {claimed!r}, found {again.objective!r}")
-    return Verification(claimed, again.objective, differences)
+    return Verification(claimed, again.objective, differences, declared.trust)
 
 
 def _solution_differences(folder: Path, again: Evaluation) -> list[str]:

@@ -1,4 +1,4 @@
-"""The built-in kinds of stages: parse, run, score, complexity."""
+"""The built-in kinds of stages: parse, run, score, complexity; and the table of all of them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from evolve.errors import ProblemError
+from evolve.pipeline._evaluator import Evaluate
 from evolve.pipeline._stage import OK, Stage, StageResult, Task
-from evolve.problem import Problem, StageSpec
+from evolve.problem import EVALUATOR, Problem, StageSpec
 from evolve.sandbox import CodecError, Limits, decode
 from evolve.source import accepts, find_function, read
 
@@ -214,6 +215,7 @@ BUILTIN_STAGES: dict[str, Stage] = {
     "run": Run(),
     "score": ScoreOutputs(),
     "complexity": Complexity(),
+    EVALUATOR: Evaluate(),
 }
 
 

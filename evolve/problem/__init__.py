@@ -4,6 +4,7 @@ from evolve.problem._load import Block, Problem, list_problems, load_problem, ne
 from evolve.problem._score import Invalid, Score
 from evolve.problem._spec import (
     BUILTIN_METRICS,
+    EVALUATOR,
     Candidate,
     Measure,
     Objective,
@@ -15,6 +16,7 @@ from evolve.problem._spec import (
 
 __all__ = [
     "BUILTIN_METRICS",
+    "EVALUATOR",
     "Block",
     "Candidate",
     "Invalid",

@@ -6,7 +6,7 @@ import ast
 import hashlib
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from evolve._data_dirs import data_dir
 from evolve._toml import load_toml, suggest
 from evolve.errors import ProblemError, UsageError
 from evolve.problem._spec import BUILTIN_METRICS, ProblemSpec, Record, Scalar
-from evolve.source import parse
+from evolve.source import find_function, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,9 @@ class Problem:
         seeds: Seed programs: (relative path, text).
         blocks: Snippets for operators.
         digest: SHA-256 over the declaration, the scorer, the seeds and the blocks; a run
-            is resumed only with the problem it began with.
+            is resumed only with the problem it began with. With an evaluator, over all that programs
+            may read too.
+        called_with: Parameters of the seed's entry that have no default, where an evaluator calls it.
     """
 
     folder: Path
@@ -47,6 +49,7 @@ class Problem:
     seeds: tuple[tuple[str, str], ...]
     blocks: tuple[Block, ...]
     digest: str
+    called_with: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -60,7 +63,9 @@ class Problem:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """Names of the entry's parameters: declared ones, then those of the cases."""
+        """Names of the entry's parameters: declared ones, then the cases'; with an evaluator the seed's."""
+        if self.spec.shared_trust:
+            return self.called_with
         declared = self.spec.candidate.arguments
         names = dict.fromkeys(self.params if declared is None else declared)
         for case in self.spec.cases:
@@ -77,6 +82,11 @@ class Problem:
     def cases(self) -> tuple[dict[str, Scalar], ...]:
         """The cases to evaluate; one without arguments when none is declared."""
         return self.spec.cases or ({},)
+
+    @property
+    def trust(self) -> str:
+        """Return "separate" when the scorer sees data alone, "shared" when an evaluator runs the program."""
+        return "shared" if self.spec.shared_trust else "separate"
 
     @property
     def records(self) -> tuple[Record, ...]:
@@ -109,13 +119,14 @@ def load_problem(name_or_path: str | Path, params: Mapping[str, Scalar] | None =
         _check_seed(folder / seed, text, spec.candidate.entry)
         seeds.append((seed, text))
     blocks = tuple(_load_block(folder, block.file, block.call, path) for block in spec.blocks)
-    scorer = _read(folder / spec.scorer, "scorer", path)
-    _check_python(folder / spec.scorer, scorer, "score")
+    scorer = _load_scorer(folder, spec, path)
     if spec.draw is not None:
         _check_python(folder / spec.draw, _read(folder / spec.draw, "draw", path), "draw")
     _check_readable(folder, spec, path)
     for text in (scorer, *(text for _, text in seeds), *(block.text for block in blocks)):
         digest.update(b"\0" + text.encode())
+    if spec.shared_trust:
+        _digest_files(folder, spec, digest.update)
     problem = Problem(
         folder=folder,
         spec=spec,
@@ -123,6 +134,7 @@ def load_problem(name_or_path: str | Path, params: Mapping[str, Scalar] | None =
         seeds=tuple(seeds),
         blocks=blocks,
         digest=digest.hexdigest(),
+        called_with=_required(seeds[0][1], spec.candidate.entry),
     )
     return replace(problem, params=_override(problem, params or {}))
 
@@ -150,7 +162,8 @@ def _find(name_or_path: str | Path) -> Path:
     names = sorted(p.parent.name for p in shipped.glob("*/problem.toml"))
     if os.path.isdir(path):
         raise UsageError(
-            f"{path}: is a folder without a problem.toml. Give the folder of a declared problem."
+            f"{path}: is a folder without a problem.toml. Give the folder of a declared problem. For one of "
+            "another engine, see `evolve import --help`."
         )
     raise UsageError(
         f"problem {str(name_or_path)!r}: no shipped problem has this name and no folder has this path."
@@ -192,6 +205,37 @@ def _check_seed(path: Path, text: str, entry: str) -> None:
         raise ProblemError(f"{error} (The entry is declared as candidate.entry in problem.toml.)") from None
 
 
+def _required(seed: str, entry: str) -> tuple[str, ...]:
+    """Name the parameters of the seed's entry that have no default."""
+    function = find_function(parse(seed), entry)
+    if function is None:
+        return ()
+    plain = function.args.args
+    needed = plain[: max(0, len(plain) - len(function.args.defaults))]
+    keyword_only = zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
+    return tuple(a.arg for a in (*needed, *(a for a, default in keyword_only if default is None)))
+
+
+def _load_scorer(folder: Path, spec: ProblemSpec, declared_in: Path) -> str:
+    """Return the scorer's text; empty when an evaluator takes its place."""
+    if not spec.has_scorer:
+        return ""
+    text = _read(folder / spec.scorer, "scorer", declared_in)
+    _check_python(folder / spec.scorer, text, "score")
+    return text
+
+
+def _digest_files(folder: Path, spec: ProblemSpec, update: Callable[[bytes], None]) -> None:
+    """Add what programs may read: there an evaluator and its data lie."""
+    for item in spec.candidate.readable:
+        root = folder / item
+        for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
+            if path.is_file() and "__pycache__" not in path.parts:
+                with path.open("rb") as file:
+                    content = hashlib.file_digest(file, "sha256").digest()
+                update(b"\0" + path.relative_to(folder).as_posix().encode() + b"\0" + content)
+
+
 def _check_readable(folder: Path, spec: ProblemSpec, declared_in: Path) -> None:
     """Refuse to show programs what is missing, not the problem's, or the scorer."""
     home, scorer = folder.resolve(), (folder / spec.scorer).resolve()
@@ -208,7 +252,7 @@ def _check_readable(folder: Path, spec: ProblemSpec, declared_in: Path) -> None:
             raise ProblemError(
                 f"{where} must lie inside of the problem's folder, got {found}. Copy the data there."
             )
-        if scorer.is_relative_to(found):
+        if spec.has_scorer and scorer.is_relative_to(found):
             raise ProblemError(
                 f"{where} would show programs the scorer. Put the data into a folder of its own, "
                 "and name that."

@@ -28,6 +28,8 @@ def _is_name(text: str) -> bool:
     return text.isidentifier() and not iskeyword(text)
 
 
+EVALUATOR = "evaluator"
+"""Kind of the stage in which a foreign evaluator executes the program itself."""
 BUILTIN_METRICS = ("lines", "ast_nodes", "cyclomatic")
 """Metrics that the `complexity` stage computes for every problem."""
 
@@ -223,6 +225,16 @@ class ProblemSpec(Table):
     """The trusted scorer: defines `score(output, params, case)`."""
     draw: str | None = None
     """Optional trusted module that defines `draw(axes, artifact, params)` for pictures."""
+
+    @property
+    def shared_trust(self) -> bool:
+        """Whether an evaluator judges programs that it shares its process with."""
+        return any(stage.kind == EVALUATOR for stage in self.stages)
+
+    @property
+    def has_scorer(self) -> bool:
+        """Whether there is a trusted scorer: always, unless an evaluator takes its place."""
+        return not self.shared_trust or any(stage.kind == "score" for stage in self.stages)
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:

@@ -22,6 +22,7 @@ class Confinement:
         nobody: The user `nobody` is mapped, and to be become.
         landlock: Landlock's ABI version; 0: not offered.
         seccomp: The assembled filter; empty: not offered.
+        seccomp_exec: The same for those who may start other programs.
         readable: What may be read where there is no root of the sandbox's own.
         address_space: Bytes of address space that are the zygote's doing.
     """
@@ -30,6 +31,7 @@ class Confinement:
     nobody: bool
     landlock: int
     seccomp: bytes
+    seccomp_exec: bytes
     readable: tuple[str, ...]
     address_space: int
 
@@ -77,4 +79,4 @@ class Confinement:
             readable = ["/"] if self.namespaces else self.readable
             _landlock.apply(self.landlock, readable, [scratch, *_root.WRITABLE_DEVICES])
         if self.seccomp:
-            _seccomp.apply(self.seccomp)
+            _seccomp.apply(self.seccomp_exec if limits.may_exec else self.seccomp)

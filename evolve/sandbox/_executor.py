@@ -78,7 +78,8 @@ class LocalExecutor:
         try:
             async with asyncio.TaskGroup() as group:
                 for helper in self._all:
-                    group.create_task(helper.ensure())
+                    if isinstance(helper, Zygote) or self._problem.spec.has_scorer:
+                        group.create_task(helper.ensure())
         except BaseExceptionGroup as errors:
             self._close()
             raise errors.exceptions[0] from None

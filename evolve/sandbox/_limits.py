@@ -23,6 +23,7 @@ class Limits:
         cpu_s: CPU seconds of each of its processes; None: what fits into the wall-clock time.
         scratch_mb: Size of its scratch directory, and of any file in it, in MiB.
         scratch_files: Files and folders in its scratch directory.
+        may_exec: Whether it may start other programs that it can see; they have the same layers and limits.
     """
 
     wall_s: float = 10.0
@@ -33,6 +34,7 @@ class Limits:
     cpu_s: float | None = None
     scratch_mb: float = 64
     scratch_files: int = 4096
+    may_exec: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data for a message."""

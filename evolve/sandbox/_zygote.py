@@ -123,11 +123,13 @@ def _prepare(base: str, options: dict[str, Any], nobody: bool | None) -> tuple[C
         _root.build(base, readable, options["hidden"], options["readable"])
         os.environ["TMPDIR"] = os.environ["HOME"] = _root.SCRATCH
         _privileges.drop_bounding_set()
+    filters = _kernel.LINUX and machine
     confinement = Confinement(
         namespaces=rooted,
         nobody=bool(nobody),
         landlock=landlock,
-        seccomp=_seccomp.program(machine) if _kernel.LINUX and machine else b"",
+        seccomp=_seccomp.program(filters) if filters else b"",
+        seccomp_exec=_seccomp.program(filters, allow_exec=True) if filters else b"",
         readable=(*readable, *options["readable"]),
         address_space=space,
     )

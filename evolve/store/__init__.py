@@ -2,7 +2,14 @@
 
 from evolve.store._copy import copy_calls, copy_commits
 from evolve.store._reader import ArmUse, Commit, Reader
-from evolve.store._schema import SCHEMA_VERSION, Event, HypothesisRow, ModelReply, ModelRequest
+from evolve.store._schema import (
+    SCHEMA_VERSION,
+    Event,
+    HypothesisRow,
+    ModelReply,
+    ModelRequest,
+    StageResultRow,
+)
 from evolve.store._writer import Batch, Row, Writer
 
 __all__ = [
@@ -16,6 +23,7 @@ __all__ = [
     "ModelRequest",
     "Reader",
     "Row",
+    "StageResultRow",
     "Writer",
     "copy_calls",
     "copy_commits",

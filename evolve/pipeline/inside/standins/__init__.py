@@ -1,0 +1,1 @@
+"""Stand-ins for the packages that evaluators of other engines import."""

@@ -1,0 +1,5 @@
+"""Stand-in for `openevolve`; what is not here comes from the package itself where that is installed."""
+
+from pkgutil import extend_path
+
+__path__ = extend_path(__path__, __name__)
