@@ -21,6 +21,7 @@ __all__ = [
     "parse",
     "read",
     "tree_hash",
+    "tree_tokens",
 ]
 
 _DOCUMENTED = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -115,6 +116,11 @@ def code_hash(text: str) -> bytes:
 
 def tree_hash(tree: ast.Module) -> bytes:
     """Return `code_hash` of a program that is parsed already."""
+    return hashlib.blake2b("\n".join(tree_tokens(tree)).encode(), digest_size=16).digest()
+
+
+def tree_tokens(tree: ast.Module) -> list[str]:
+    """Return what a program says as a list: equal for programs that differ in comments or layout only."""
     # Every node writes its own name and the number of its children, so the order in which a
     # stack visits them can be decoded and needs neither recursion nor closing brackets.
     out: list[str] = []
@@ -149,7 +155,7 @@ def tree_hash(tree: ast.Module) -> bytes:
             elif value is not None:
                 write(name)
                 stack.append(value)
-    return hashlib.blake2b("\n".join(out).encode(), digest_size=16).digest()
+    return out
 
 
 def find_function(tree: ast.Module, name: str) -> ast.FunctionDef | None:

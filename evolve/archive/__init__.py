@@ -9,6 +9,7 @@ from __future__ import annotations
 from evolve.archive._admit import Added, AddResult, Status
 from evolve.archive._bins import Bins, bins_for
 from evolve.archive._columns import Elite, Elites
+from evolve.archive._cvt import CVTArchive
 from evolve.archive._errors import NonFiniteError, ShapeError
 from evolve.archive._grid import GridArchive
 from evolve.archive._protocol import Archive
@@ -18,6 +19,7 @@ __all__ = [
     "Added",
     "Archive",
     "Bins",
+    "CVTArchive",
     "Elite",
     "Elites",
     "GridArchive",

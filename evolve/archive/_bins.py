@@ -31,6 +31,8 @@ class Bins:
     edges: tuple[float, ...]
     _inner: list[float] = field(init=False, repr=False, compare=False)
     _inner_array: np.ndarray = field(init=False, repr=False, compare=False)
+    _steps: np.ndarray = field(init=False, repr=False, compare=False)
+    _edge_array: np.ndarray = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         ordered = all(a < b for a, b in zip(self.edges, self.edges[1:], strict=False))
@@ -44,6 +46,8 @@ class Bins:
         # Outer edges never decide anything: whatever lies beyond them belongs to the edge bins.
         object.__setattr__(self, "_inner", list(self.edges[1:-1]))
         object.__setattr__(self, "_inner_array", np.asarray(self.edges[1:-1], dtype=np.float64))
+        object.__setattr__(self, "_steps", np.arange(self.count + 1) / self.count)
+        object.__setattr__(self, "_edge_array", np.asarray(self.edges, dtype=np.float64))
 
     @property
     def count(self) -> int:
@@ -57,6 +61,15 @@ class Bins:
     def indices(self, values: np.ndarray) -> np.ndarray:
         """Return the bins of (n,) values as (n,) int64; the same as `index` of each."""
         return np.searchsorted(self._inner_array, values, side="right").astype(np.int64, copy=False)
+
+    def positions(self, values: np.ndarray) -> np.ndarray:
+        """Return where (n,) values lie, as (n,) float64 of [0, 1]: every bin is as wide as every other.
+
+        Values outside of the outer edges lie on them. Interpolated within a bin, so that no logarithm of
+        the machine's own decides.
+        """
+        places: np.ndarray = np.interp(values, self._edge_array, self._steps)
+        return places
 
 
 def bins_for(measure: Measure) -> Bins:

@@ -114,6 +114,10 @@ class Columns:
         """Return the fitness of one elite."""
         return self._fitness.item(row)
 
+    def id_at(self, row: int) -> int:
+        """Return the program id of one elite."""
+        return self._ids.item(row)
+
     def elite_at(self, row: int) -> Elite:
         """Return one elite."""
         return Elite(

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import ArrayLike
-
-from evolve.archive._admit import Added, AddResult, admit, admit_one
-from evolve.archive._bins import Bins, bins_for
-from evolve.archive._columns import Columns, Elite, Elites
-from evolve.archive._errors import NonFiniteError, ShapeError
+from evolve.archive._cells import CellArchive, bins_of
+from evolve.archive._partition import Grid
 from evolve.problem import Measure
 
 
-class GridArchive:
+class GridArchive(CellArchive):
     """MAP-Elites (Mouret & Clune 2015, https://arxiv.org/abs/1504.04909): a grid over the measures.
 
-    Cells are numbered in row-major order: the last measure varies fastest. Memory grows with the
-    number of elites; an empty archive of ten million cells is as small as one of ten.
-
-    Concurrency and determinism: see `Archive`.
+    Cells are numbered in row-major order: the last measure varies fastest.
 
     Args:
         measures: One dimension each, at least one.
-        floor: Fitness that counts as no achievement: the gain of a program in a new cell is its fitness
-            above the floor, and so is its share of the QD score. None: gains are measured from the lowest
-            fitness admitted so far, and the QD score is the plain sum of fitness.
+        floor: See `CellArchive`.
 
     Raises:
         ShapeError: no measure is given.
@@ -36,192 +25,4 @@ class GridArchive:
     """
 
     def __init__(self, measures: Sequence[Measure], *, floor: float | None = None) -> None:
-        if not measures:
-            raise ShapeError("a grid must have at least one measure, got none. Declare [[measures]].")
-        if floor is not None and not math.isfinite(floor):
-            raise NonFiniteError(f"floor must be finite, got {floor}. Omit it to use the lowest fitness.")
-        self._bins = tuple(bins_for(measure) for measure in measures)
-        counts = [bins.count for bins in self._bins]
-        self._strides = tuple(math.prod(counts[i + 1 :]) for i in range(len(counts)))
-        self._n_cells = math.prod(counts)
-        self._floor = floor
-        self._columns = Columns(len(counts))
-
-    @property
-    def bins(self) -> tuple[Bins, ...]:
-        """The bins of every measure, in the order of the measures."""
-        return self._bins
-
-    @property
-    def size(self) -> int:
-        """Number of elites."""
-        return self._columns.size
-
-    @property
-    def cells(self) -> int:
-        """Number of cells, occupied or not."""
-        return self._n_cells
-
-    @property
-    def coverage(self) -> float:
-        """Share of the cells that are occupied: 0 .. 1."""
-        return self._columns.size / self._n_cells
-
-    @property
-    def floor(self) -> float | None:
-        """What a program in a new cell is compared with: as given, else the lowest fitness so far.
-
-        None when none was given and the archive is empty.
-        """
-        if self._floor is not None:
-            return self._floor
-        return self._columns.lowest if self.size else None
-
-    @property
-    def best(self) -> tuple[int, float] | None:
-        """(program id, fitness) of the fittest elite, the earliest admitted of equals; None when empty."""
-        if not self.size:
-            return None
-        elite = self._columns.elite_at(self._columns.best_row)
-        return elite.id, elite.fitness
-
-    @property
-    def qd_score(self) -> float:
-        """Sum over the elites of fitness above the given floor (above 0 when none was given).
-
-        Infinite when it exceeds the largest float.
-        """
-        return self._columns.total.value - self.size * (self._floor or 0.0)
-
-    @property
-    def ids(self) -> np.ndarray:
-        """(size,) int64 in the order of `elites`: a read-only view, valid until the next insertion."""
-        return _read_only(self._columns.ids)
-
-    @property
-    def fitness(self) -> np.ndarray:
-        """(size,) float64 in the order of `elites`: a read-only view, valid until the next insertion."""
-        return _read_only(self._columns.fitness)
-
-    def cell_of(self, measures: Sequence[float] | np.ndarray) -> int:
-        """Return the cell of one point: ``k`` values; those outside the range belong to the edge cells.
-
-        Raises:
-            ShapeError: not ``k`` values.
-            NonFiniteError: a value is NaN or infinite.
-        """
-        values = [float(value) for value in measures]
-        self._check_single(0.0, values)
-        return self._cell(values)
-
-    def add(self, ids: ArrayLike, fitness: ArrayLike, measures: ArrayLike) -> AddResult:
-        """Insert a batch; every cell keeps its fittest program.
-
-        Ties keep the incumbent, and among the rows of a batch the earlier one, so that a batch equals the
-        same rows added one by one. A batch with a bad row is refused whole.
-
-        Args:
-            ids: (n,) program ids.
-            fitness: (n,) finite numbers, higher is better.
-            measures: (n, k) finite numbers; those outside the range belong to the edge cells.
-
-        Returns:
-            ``status`` (n,) int8: 0 rejected, 1 improved, 2 new cell; ``gain`` (n,) float64 in units
-            of fitness, see `Added`; ``cell`` (n,) int64.
-
-        Raises:
-            ShapeError: the arrays are not (n,), (n,) and (n, k), or the ids are not integers.
-            NonFiniteError: a fitness or a measure is NaN or infinite; names the first bad row.
-        """
-        id_array = np.asarray(ids)
-        fitness_array = np.asarray(fitness, dtype=np.float64)
-        measure_array = np.asarray(measures, dtype=np.float64)
-        if not fitness_array.size:
-            measure_array = measure_array.reshape(-1, len(self._bins))
-        self._check(id_array, fitness_array, measure_array)
-        cells = np.zeros(len(fitness_array), dtype=np.int64)
-        for bins, stride, column in zip(self._bins, self._strides, measure_array.T, strict=True):
-            cells += bins.indices(column) * stride
-        return admit(
-            self._columns, cells, id_array.astype(np.int64), fitness_array, measure_array, self._floor
-        )
-
-    def add_single(self, program_id: int, fitness: float, measures: Sequence[float] | np.ndarray) -> Added:
-        """Insert one program: `add` with one row, but faster.
-
-        Args:
-            program_id: Fits into 64 bits.
-            fitness: Finite, higher is better.
-            measures: ``k`` finite numbers; those outside the range belong to the edge cells.
-
-        Raises:
-            ShapeError: `measures` has not ``k`` values.
-            NonFiniteError: the fitness or a measure is NaN or infinite.
-        """
-        score = float(fitness)
-        values = [float(value) for value in measures]
-        self._check_single(score, values)
-        return admit_one(self._columns, self._cell(values), program_id, score, values, self._floor)
-
-    def elites(self) -> Elites:
-        """Return all elites in the order in which their cells were first occupied."""
-        columns = self._columns
-        return Elites(
-            columns.ids.copy(), columns.fitness.copy(), columns.measures.copy(), columns.cells.copy()
-        )
-
-    def elite_in(self, cell: int) -> Elite | None:
-        """Return the elite of a cell, or None when it is vacant.
-
-        Raises:
-            IndexError: the grid has no such cell.
-        """
-        if not 0 <= cell < self._n_cells:
-            raise IndexError(f"cell must be 0 .. {self._n_cells - 1}, got {cell}.")
-        row = self._columns.row_of.get(cell)
-        return None if row is None else self._columns.elite_at(row)
-
-    def _cell(self, values: list[float]) -> int:
-        cell = 0
-        for bins, stride, value in zip(self._bins, self._strides, values, strict=True):
-            cell += bins.index(value) * stride
-        return cell
-
-    def _check_single(self, fitness: float, values: list[float]) -> None:
-        if len(values) != len(self._bins):
-            raise ShapeError(
-                f"measures must be {len(self._bins)} values ({self._names()}), got {len(values)}."
-            )
-        if not (math.isfinite(fitness) and all(map(math.isfinite, values))):
-            raise self._non_finite(0, fitness, values)
-
-    def _check(self, ids: np.ndarray, fitness: np.ndarray, measures: np.ndarray) -> None:
-        k = len(self._bins)
-        n = len(fitness) if fitness.ndim == 1 else -1
-        if n < 0 or ids.shape != (n,) or measures.shape != (n, k):
-            raise ShapeError(
-                f"ids, fitness and measures must be (n,), (n,) and (n, {k}) for {self._names()}, got "
-                f"{ids.shape}, {fitness.shape} and {measures.shape}. Give one row per program."
-            )
-        if n and ids.dtype.kind not in "iu":
-            raise ShapeError(f"ids must be (n,) integers, got {ids.dtype}. Give the programs' ids.")
-        finite = np.isfinite(fitness) & np.isfinite(measures).all(axis=1)
-        if not finite.all():
-            row = int(np.argmin(finite))
-            raise self._non_finite(row, fitness[row].item(), measures[row].tolist())
-
-    def _non_finite(self, row: int, fitness: float, values: list[float]) -> NonFiniteError:
-        names = ["fitness", *(f"measure {bins.metric}" for bins in self._bins)]
-        bad = next(pair for pair in zip(names, [fitness, *values], strict=True) if not math.isfinite(pair[1]))
-        return NonFiniteError(
-            f"fitness and measures must be finite, got {bad[0]} = {bad[1]} (row {row}). "
-            "An evaluation without a finite objective is a failed one; do not offer it to an archive."
-        )
-
-    def _names(self) -> str:
-        return ", ".join(bins.metric for bins in self._bins)
-
-
-def _read_only(view: np.ndarray) -> np.ndarray:
-    view.flags.writeable = False
-    return view
+        super().__init__(measures, Grid(bins_of(measures)), floor)

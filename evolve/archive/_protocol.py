@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from evolve.archive._admit import Added, AddResult
+from evolve.archive._bins import Bins
 from evolve.archive._columns import Elite, Elites
 
 
@@ -17,8 +18,8 @@ class Archive(Protocol):
     """Keeps the fittest program of every cell.
 
     Concurrency: an archive belongs to the engine and is used from the engine's one thread only; it takes
-    no locks. `ids` and `fitness` are views of live state, to be used up before the next insertion;
-    everything else that is returned is a copy or immutable. Nothing here survives a crash: the
+    no locks. `ids`, `fitness` and `measures` are views of live state, to be used up before the next
+    insertion; everything else that is returned is a copy or immutable. Nothing here survives a crash: the
     engine rebuilds an archive by adding the stored programs again in the order of their commits.
 
     Determinism: the state is a pure function of the sequence of rows added, however it was cut into batches.
@@ -47,6 +48,21 @@ class Archive(Protocol):
     @property
     def qd_score(self) -> float:
         """Sum over the elites of fitness above the given floor (above 0 when none was given)."""
+        ...
+
+    @property
+    def bins(self) -> tuple[Bins, ...]:
+        """The bins of every measure: its range, and what is linear in it."""
+        ...
+
+    @property
+    def revision(self) -> int:
+        """How often ranges were fitted to what was seen; 0 when none adapts."""
+        ...
+
+    @property
+    def measures(self) -> np.ndarray:
+        """(size, k) float64 in the order of `elites`: a read-only view, valid until the next insertion."""
         ...
 
     @property

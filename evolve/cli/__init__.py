@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import evolve
-from evolve.cli import _doctor, _export, _import, _lineage, _list, _plan, _replay, _run, _show
+from evolve.cli import _doctor, _export, _import, _islands, _lineage, _list, _plan, _replay, _run, _show
 from evolve.cli._text import err, plain
 from evolve.errors import EvolveError
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 for command in (
     _list.problems,
+    _islands.islands,
     _doctor.doctor,
     _plan.plan,
     _run.run,

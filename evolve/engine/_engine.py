@@ -13,6 +13,7 @@ import numpy as np
 from asyncio_pool import AioPool
 
 from evolve.engine import _rows
+from evolve.engine._archive_events import ARCHIVES, archive_events, archives_now
 from evolve.engine._background import Background, reward_of, settle
 from evolve.engine._budget import CALL_LIMITS, Uses, reached, seconds_left, share_used, uses
 from evolve.engine._config import RunConfig
@@ -191,6 +192,7 @@ class Engine:
             raise
         await self._give_up_flights()
         self.log("bandits", self._bandits())
+        self.log(ARCHIVES, archives_now(self.state))
         self.log("stopped", {"reason": reason, "limit": getattr(self._budget, reason, None)})
         return reason
 
@@ -281,14 +283,14 @@ class Engine:
             for ticket, vector in recorded_vectors(self._reader):
                 self._background.embedded(ticket, vector)
         self._fill()
-        for commit in self._reader.commits():
+        for commit in self._reader.briefs(metrics=bool(self.state.archipelago.metrics)):
             applied = self.state.apply(_rows.verdict_of_commit(commit))
-            found = hypotheses.get(commit.program.id)
+            found = hypotheses.get(commit.id)
             self._remember(_rows.past_of_commit(commit, applied, found), applied, None)
             if self._background is not None:
-                self._background.paid(commit.program.usd)
-            if self._background is not None and commit.program.operator == REFLECT:
-                self._background.memory.learn(lessons.get(commit.program.id, ()))
+                self._background.paid(commit.usd)
+            if self._background is not None and commit.operator == REFLECT:
+                self._background.memory.learn(lessons.get(commit.id, ()))
             self._fill()
 
     def _used_up(self) -> str | None:
@@ -533,6 +535,7 @@ class Engine:
             batch.events.append(_rows.event_row("plan", 1, at_s, self._seeded(view, found.wall_s)))
         if applied.is_best:
             batch.events.append(_rows.event_row("best", ticket.id, at_s, {"objective": verdict.objective}))
+        batch.events += archive_events(self.state, applied, ticket.id, at_s)
         if self.state.committed % _BANDITS_EVERY == 0:
             batch.events.append(_rows.event_row("bandits", ticket.id, at_s, self._bandits()))
         self._stashed.discard(ticket.id)

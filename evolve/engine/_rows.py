@@ -12,7 +12,7 @@ from evolve.engine._state import REFLECTED, Applied, Verdict
 from evolve.engine._tickets import Outcome
 from evolve.pipeline import StageResult
 from evolve.prompts import Hypothesis
-from evolve.store import Batch, Commit, HypothesisRow, Row
+from evolve.store import Batch, Brief, HypothesisRow, Row
 
 SKIPPED = "skipped"
 
@@ -37,7 +37,18 @@ def verdict_of(outcome: Outcome, first: int | None, cost: float) -> Verdict:
     elif first is None and found is not None:
         status, objective, measures = found.status, found.objective, found.measures
     arm = _arm_of(outcome)
-    return Verdict(ticket.id, ticket.island, arm, status, objective, measures, outcome.code_hash, cost)
+    return Verdict(
+        ticket.id,
+        ticket.island,
+        arm,
+        status,
+        objective,
+        measures,
+        outcome.code_hash,
+        cost,
+        found.metrics if found is not None and objective is not None else {},
+        outcome.parents,
+    )
 
 
 def _arm_of(outcome: Outcome) -> str:
@@ -46,19 +57,19 @@ def _arm_of(outcome: Outcome) -> str:
     return ticket.arm if outcome.model is None else f"{ticket.operator}@{outcome.model}"
 
 
-def verdict_of_commit(commit: Commit) -> Verdict:
+def verdict_of_commit(commit: Brief) -> Verdict:
     """Return the same from the store."""
-    program, found = commit.program, commit.evaluation
-    measures = None if found.measures is None else tuple(found.measures)
     return Verdict(
-        program.id,
-        program.island,
-        program.arm,
-        found.status,
-        found.objective,
-        measures,
-        program.code_hash,
-        program.cost,
+        commit.id,
+        commit.island,
+        commit.arm,
+        commit.status,
+        commit.objective,
+        commit.measures,
+        commit.code_hash,
+        commit.cost,
+        commit.metrics,
+        commit.parents,
     )
 
 
@@ -76,16 +87,15 @@ def past_of(outcome: Outcome, verdict: Verdict, applied: Applied, hypothesis: Hy
     )
 
 
-def past_of_commit(commit: Commit, applied: Applied, hypothesis: Hypothesis | None) -> Past:
+def past_of_commit(commit: Brief, applied: Applied, hypothesis: Hypothesis | None) -> Past:
     """Return the same from the store."""
-    program, found = commit.program, commit.evaluation
     return Past(
-        program.id,
-        program.island,
+        commit.id,
+        commit.island,
         commit.parents,
-        program.change,
-        found.status,
-        found.objective,
+        commit.change,
+        commit.status,
+        commit.objective,
         applied.kept,
         hypothesis,
     )

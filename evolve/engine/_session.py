@@ -29,6 +29,7 @@ from evolve.engine._resumed import check_same_models, limits_of
 from evolve.engine._setup import (
     check_usable,
     default_window,
+    measured,
     memory_file,
     models_config,
     open_background,
@@ -316,6 +317,7 @@ async def session(
         handle_signals: See `arun`.
         script: The order of a recorded run, to be repeated without any call.
     """
+    problem = measured(problem, config.islands)
     with contextlib.closing(writer), Reader(folder) as reader:
         async with contextlib.AsyncExitStack() as stack:
             offer = offer_of(config, problem)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from evolve._toml import validate
@@ -15,10 +16,11 @@ from evolve.engine._offer import offer_of
 from evolve.engine._programs import Programs
 from evolve.engine._state import State
 from evolve.errors import ProblemError, UsageError
+from evolve.islands import Preset
 from evolve.memory import Memory, load_memory
 from evolve.models import CallBudget, Models, ModelsConfig, parse_model_option, scrub
 from evolve.operators import marker_fault
-from evolve.problem import Problem
+from evolve.problem import Problem, with_text_stage
 from evolve.prompts import Prompts
 from evolve.store import Reader, Writer
 
@@ -52,11 +54,11 @@ def check_usable(config: RunConfig, problem: Problem) -> None:
     """Try what can be wrong with a run before its folder is made.
 
     Raises:
-        UsageError: an operator needs a model and there is none, a budget of calls limits nothing, the
-            memory or a template cannot be used.
+        UsageError: an operator needs a model and there is none, an island cannot be made, a budget of
+            calls limits nothing, the memory or a template cannot be used.
         ProblemError: a template of the problem, or an EVOLVE-BLOCK comment of a seed, is wrong.
     """
-    offer_of(config, problem)
+    State(measured(problem, config.islands), config, offer_of(config, problem))
     for name, text in problem.seeds:
         if fault := marker_fault(text):
             raise ProblemError(f"{problem.folder / name}: {fault}")
@@ -76,6 +78,12 @@ def check_usable(config: RunConfig, problem: Problem) -> None:
         )
     Prompts(template_folders(config, problem), max_tokens=config.models.prompt_tokens)
     memory_of(problem, memory_file(config))
+
+
+def measured(problem: Problem, islands: Preset) -> Problem:
+    """Return the problem with the stage that islands with measures of their own may need."""
+    metrics = {measure.metric for spec in islands.island for measure in spec.measures or ()}
+    return replace(problem, spec=with_text_stage(problem.spec, metrics))
 
 
 def template_folders(config: RunConfig, problem: Problem) -> list[Path]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
 from evolve.engine._config import RunConfig
 from evolve.engine._tickets import ticket_seed
-from evolve.islands import Archipelago, Arm, Insertion, Migration
+from evolve.errors import ProblemError
+from evolve.islands import Archipelago, Arm, Goal, Goals, Insertion, Migration
 from evolve.operators import Operator
-from evolve.problem import Problem
+from evolve.problem import Problem, case_metric
 
 SEED, REFLECT, REFLECTED = "seed", "reflect", "reflected"
 """Arms that are no operators, and the status of a reflection."""
@@ -35,8 +38,7 @@ class Offer:
     mix: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The part of a commit that the state depends on."""
 
     ticket: int
@@ -47,6 +49,9 @@ class Verdict:
     measures: tuple[float, ...] | None
     code_hash: bytes
     cost: float = 0.0
+    metrics: Mapping[str, float] = MappingProxyType({})
+    """May be left out when the archipelago asks for none."""
+    parents: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +62,21 @@ class Applied:
     """(island, answer) of every insertion: one, or one per island for a seed."""
     migrations: list[Migration] = field(default_factory=list)
     is_best: bool = False
+    refitted: list[int] = field(default_factory=list)
+    """Islands whose ranges were fitted to what was seen."""
 
     @property
     def kept(self) -> bool:
         """An archive took the program."""
         return any(answer.status > 0 for _, answer in self.insertions)
+
+
+def goals_of(problem: Problem) -> Goals:
+    """Return what selections may look at beside the fitness."""
+    main, further = problem.spec.objective, problem.spec.objectives
+    objectives = [Goal(main.metric, main.sign), *(Goal(f.metric, f.sign, f.weight) for f in further)]
+    cases = [Goal(case_metric(main.metric, case), main.sign) for case in range(len(problem.cases))]
+    return Goals(tuple(objectives) if further else (), tuple(cases) if len(cases) > 1 else ())
 
 
 class State:
@@ -72,7 +87,9 @@ class State:
     """
 
     def __init__(self, problem: Problem, config: RunConfig, offer: Offer) -> None:
-        self.archipelago = Archipelago(config.islands, problem.spec.measures, offer.arms, offer.mix)
+        self.archipelago = Archipelago(
+            config.islands, problem.spec.measures, offer.arms, offer.mix, goals=goals_of(problem)
+        )
         self._sign = problem.spec.objective.sign
         self._run_seed = config.seed
         self.committed = 0
@@ -114,22 +131,48 @@ class State:
             self.idle = 0
         else:
             self.idle += 1
+        before = self._revisions()
         insertions = self._insert(verdict)
         is_best = any(answer.is_best for _, answer in insertions)
         if is_best:
             self.since_best = 0
-        return Applied(insertions, self._migrate(), is_best)
+        migrations = self._migrate()
+        after = self._revisions()
+        refitted = [island for island, revision in enumerate(after) if revision != before[island]]
+        return Applied(insertions, migrations, is_best, refitted)
+
+    def _revisions(self) -> list[int]:
+        if not self.archipelago.adapts:
+            return []
+        return [island.archive.revision for island in self.archipelago.islands]
 
     def _insert(self, verdict: Verdict) -> list[tuple[int, Insertion]]:
-        if verdict.objective is None or verdict.measures is None:
+        if verdict.objective is None or verdict.measures is None or self._lacks_metric(verdict):
             if verdict.island is not None:
-                self.archipelago.record_failure(verdict.island, verdict.arm, verdict.cost)
+                self.archipelago.record_failure(
+                    verdict.island,
+                    verdict.arm,
+                    verdict.cost,
+                    program_id=verdict.ticket,
+                    parents=verdict.parents,
+                )
             return []
         islands = range(len(self.archipelago.islands)) if verdict.island is None else [verdict.island]
         arm = None if verdict.island is None else verdict.arm
         fitness = self._sign * verdict.objective
         offer = (verdict.ticket, fitness, verdict.measures, arm, verdict.cost)
-        return [(i, self.archipelago.insert(i, *offer)) for i in islands]
+        facts, parents = verdict.metrics, verdict.parents
+        return [(i, self.archipelago.insert(i, *offer, metrics=facts, parents=parents)) for i in islands]
+
+    def _lacks_metric(self, verdict: Verdict) -> bool:
+        """Tell whether a program lacks what the islands measure it by; a seed must not."""
+        lacking = [name for name in self.archipelago.metrics if name not in verdict.metrics]
+        if lacking and verdict.arm == SEED:
+            raise ProblemError(
+                f"islands: the preset asks for the metric {lacking[0]!r}, which no stage of this problem "
+                f"delivers; it has {', '.join(sorted(verdict.metrics))}. Choose another preset or metric."
+            )
+        return bool(lacking)
 
     def _migrate(self) -> list[Migration]:
         if not self.archipelago.migrate_due(self.committed):

@@ -9,23 +9,53 @@ from __future__ import annotations
 from evolve.islands._archipelago import Archipelago, Insertion, Migration
 from evolve.islands._arms import Arm
 from evolve.islands._bandit import Bandit, FixedMix, ThompsonBandit, UCB1Bandit, resolve_bandit
+from evolve.islands._goals import Objectives, Pareto
 from evolve.islands._island import Island
-from evolve.islands._preset import IslandSpec, MigrationSpec, Preset, list_presets, load_preset
+from evolve.islands._lineage import UCT, Curiosity
+from evolve.islands._novelty import Novelty
+from evolve.islands._observe import Birth, Goal, Goals, Observing
+from evolve.islands._preset import (
+    IslandSpec,
+    MigrationSpec,
+    Preset,
+    list_presets,
+    load_preset,
+    preset_path,
+)
 from evolve.islands._reward import RewardScale
-from evolve.islands._selection import Boltzmann, Selection, Tournament, Uniform, resolve_selection
+from evolve.islands._selection import (
+    SELECTIONS,
+    Boltzmann,
+    Rank,
+    Selection,
+    Tournament,
+    Uniform,
+    resolve_selection,
+)
 
 __all__ = [
+    "SELECTIONS",
+    "UCT",
     "Archipelago",
     "Arm",
     "Bandit",
+    "Birth",
     "Boltzmann",
+    "Curiosity",
     "FixedMix",
+    "Goal",
+    "Goals",
     "Insertion",
     "Island",
     "IslandSpec",
     "Migration",
     "MigrationSpec",
+    "Novelty",
+    "Objectives",
+    "Observing",
+    "Pareto",
     "Preset",
+    "Rank",
     "RewardScale",
     "Selection",
     "ThompsonBandit",
@@ -34,6 +64,7 @@ __all__ = [
     "Uniform",
     "list_presets",
     "load_preset",
+    "preset_path",
     "resolve_bandit",
     "resolve_selection",
 ]

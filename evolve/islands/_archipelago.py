@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from evolve.archive import Elites, GridArchive, Status
+from evolve._toml import suggest
+from evolve.archive import Added, Archive, Elites, Status
+from evolve.errors import UsageError
+from evolve.islands._archives import resolve_archive
 from evolve.islands._arms import Arm, arm_weights
 from evolve.islands._bandit import resolve_bandit
 from evolve.islands._island import Island
-from evolve.islands._preset import IslandSpec, Preset
-from evolve.islands._selection import resolve_selection
+from evolve.islands._migrants import POLICIES
+from evolve.islands._observe import Birth, Goals, Observing, values_of
+from evolve.islands._preset import IslandSpec, MigrationSpec, Preset
+from evolve.islands._selection import Selection, resolve_selection
 from evolve.islands._topology import TOPOLOGIES
 from evolve.problem import Measure
 
@@ -44,6 +50,7 @@ class Migration(NamedTuple):
         status: As in `Insertion`; a rejected migrant left no trace.
         gain: As in `Insertion`.
         cell: As in `Insertion`.
+        reseeded: The target was stuck, was emptied, and begins anew with such programs.
     """
 
     source: int
@@ -52,6 +59,7 @@ class Migration(NamedTuple):
     status: Status
     gain: float
     cell: int
+    reseeded: bool = False
 
 
 class Archipelago:
@@ -66,12 +74,14 @@ class Archipelago:
 
     Args:
         preset: Islands and migration.
-        measures: Dimensions of every island's archive.
+        measures: Dimensions of the archives of all islands that declare none of their own.
         arms: All operators that the run offers, in a fixed order: names, or arms with models.
         mix: Weight of the operators on islands whose preset names none; omitted: equal weights.
+        goals: What selections may look at beside the fitness.
 
     Raises:
-        UsageError: the preset names an operator that the run does not offer.
+        UsageError: the preset names an operator or a model that the run does not offer, or a selection
+            for which the goals do not suit.
         ProblemError: a measure's range cannot be divided into its bins.
     """
 
@@ -81,12 +91,49 @@ class Archipelago:
         measures: Sequence[Measure],
         arms: Sequence[str | Arm],
         mix: Mapping[str, float] | None = None,
+        *,
+        goals: Goals | None = None,
     ) -> None:
         offered = [Arm(arm) if isinstance(arm, str) else arm for arm in arms]
         self._arms = {arm.name: arm for arm in offered}
-        self._islands = tuple(_make(spec, measures, offered, mix or {}) for spec in preset.islands)
+        self._measures = tuple(measures)
+        self._names = tuple(measure.metric for measure in measures)
+        self._goals = goals or Goals()
+        self._told = Goals()
+        self._specs = preset.islands
+        self._islands = tuple(self._made(spec, offered, mix or {}) for spec in self._specs)
         self._migration = preset.migration
+        self.adapts = any(m.adapt for spec in self._specs for m in spec.measures or self._measures)
+        """Some archive's ranges follow what is seen."""
         self._best: tuple[int, float] | None = None
+        own = {name for island in self._islands for name in island.measures or ()}
+        wanted = {*self._names, *own, *self._told.metrics}
+        self._metrics = tuple(sorted(wanted)) if own or self._told.metrics else ()
+        self._facts: dict[int, tuple[float, ...]] = {}
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that `insert` has to be given; empty when measures are enough."""
+        return self._metrics
+
+    def _made(self, spec: IslandSpec, offered: Sequence[Arm], mix: Mapping[str, float]) -> Island:
+        arms = _arms_of(spec, offered)
+        names = list(dict.fromkeys(arm.operator for arm in arms))
+        archive, selection = self._begun(spec)
+        return Island(
+            archive=archive,
+            selection=selection,
+            bandit=resolve_bandit(spec.bandit, arm_weights(spec.weights(names, mix), arms)),
+            measures=tuple(measure.metric for measure in spec.measures) if spec.measures else None,
+        )
+
+    def _begun(self, spec: IslandSpec) -> tuple[Archive, Selection]:
+        """Return an empty archive, and a selection that has learned nothing yet."""
+        selection = resolve_selection(spec.selection)
+        if isinstance(selection, Observing):
+            told = selection.begin(self._goals)
+            self._told = Goals(self._told.objectives or told.objectives, self._told.cases or told.cases)
+        return resolve_archive(spec.archive).make(spec.measures or self._measures), selection
 
     @property
     def islands(self) -> tuple[Island, ...]:
@@ -119,6 +166,9 @@ class Archipelago:
         measures: Sequence[float] | np.ndarray,
         arm: str | None = None,
         cost: float = 0.0,
+        *,
+        metrics: Mapping[str, float] | None = None,
+        parents: tuple[int, ...] = (),
     ) -> Insertion:
         """Offer a valid program to an island's archive and reward the arm that made it.
 
@@ -126,17 +176,23 @@ class Archipelago:
             island: 0 .. number of islands - 1.
             program_id: Fits into 64 bits.
             fitness: Finite, higher is better.
-            measures: One finite value per measure.
+            measures: One finite value for each measure of the problem.
             arm: What made it; None (a seed) rewards nobody, nor does an arm that the island lacks.
             cost: What its making cost, in any unit that stays the same; 0 for no model.
+            metrics: At least those that `self.metrics` names.
+            parents: Ids of what it was made from.
 
         Raises:
             IndexError: no such island.
+            KeyError: a metric is missing.
             ShapeError: the number of measures is wrong.
             NonFiniteError: the fitness or a measure is NaN or infinite.
         """
         home = self._island(island)
-        added = home.archive.add_single(program_id, fitness, measures)
+        if self._metrics:
+            known = {**dict(zip(self._names, measures, strict=False)), **(metrics or {})}
+            self._facts[program_id] = tuple(float(known[name]) for name in self._metrics)
+        added = self._offer(home, Birth(program_id, parents), float(fitness), measures)
         is_best = self._best is None or bool(fitness > self._best[1])
         if is_best:
             self._best = (program_id, float(fitness))
@@ -144,13 +200,35 @@ class Archipelago:
             home.credit(arm, added, is_best=is_best, cost=cost)
         return Insertion(*added, is_best)
 
-    def record_failure(self, island: int, arm: str, cost: float = 0.0) -> None:
+    def _offer(
+        self, home: Island, birth: Birth, fitness: float, measures: Sequence[float] | np.ndarray
+    ) -> Added:
+        """Offer a program to an island by the island's own measures.
+
+        `measures` are those of the problem; not looked at when the island has its own.
+        """
+        if not self._metrics:
+            return home.offer(birth, fitness, measures)
+        facts = dict(zip(self._metrics, self._facts[birth.program], strict=True))
+        told = birth._replace(
+            objectives=values_of(self._told.objectives, facts), cases=values_of(self._told.cases, facts)
+        )
+        own = measures if home.measures is None else [facts[name] for name in home.measures]
+        return home.offer(told, fitness, own)
+
+    def record_failure(
+        self, island: int, arm: str, cost: float = 0.0, *, program_id: int = 0, parents: tuple[int, ...] = ()
+    ) -> None:
         """Tell that an arm's program was invalid, failed or a duplicate: reward 0.
+
+        Selections are told of the attempt; it has no value that could enter what they compute.
 
         Raises:
             IndexError: no such island.
         """
-        self._island(island).debit(arm, cost)
+        home = self._island(island)
+        home.fail(Birth(program_id, parents))
+        home.debit(arm, cost)
 
     def migrate_due(self, commits: int) -> bool:
         """Tell whether to migrate right after the commit that made `commits` in total."""
@@ -159,27 +237,56 @@ class Archipelago:
         return commits > 0 and commits % self._migration.interval == 0
 
     def migrate(self, rng: np.random.Generator) -> list[Migration]:
-        """Copy elites between the islands as the preset says.
+        """Copy elites between the islands as the preset says, and seed again those that are stuck.
 
         All emigrants are picked before the first is inserted, so that no elite travels two connections
-        at once. Migrants earn no reward.
+        at once. Senders keep theirs. A program that the target was offered before stays at home:
+        equal code is one program in a run. Migrants earn no reward.
 
         Args:
-            rng: Used by the policy "random" only.
+            rng: Used by what is random: topology, policy, and whom a stuck island is seeded from.
 
         Returns:
             Every attempt in the order it was made, rejected ones included; empty without `[migration]`.
         """
         if self._migration is None:
             return []
-        routes = TOPOLOGIES[self._migration.topology](len(self._islands))
+        routes = TOPOLOGIES[self._migration.topology](len(self._islands), rng)
+        pick, count = POLICIES[self._migration.policy], self._migration.count
         elites = [island.archive.elites() for island in self._islands]
-        leaving = [(source, target, self._emigrants(elites[source], rng)) for source, target in routes]
-        return [
+        leaving = [(*route, pick(self._islands[route[0]].archive, count, rng)) for route in routes]
+        moves = [
             self._settle(source, target, elites[source], row)
             for source, target, rows in leaving
             for row in rows
+            if elites[source].ids.item(row) not in self._islands[target].known
         ]
+        return moves + self._reseed(self._migration, rng)
+
+    def _reseed(self, plan: MigrationSpec, rng: np.random.Generator) -> list[Migration]:
+        """Seed the islands that are stuck with the fittest of a better one.
+
+        An island that holds the best program of all is left alone, and so nothing is lost that matters.
+        """
+        if plan.patience is None:
+            return []
+        moves: list[Migration] = []
+        for target, island in enumerate(self._islands):
+            if island.since_best < plan.patience:
+                continue
+            better = [i for i in range(len(self._islands)) if self._fittest(i) > self._fittest(target)]
+            if not better:
+                continue
+            source = better[int(rng.integers(len(better)))]
+            elites = self._islands[source].archive.elites()
+            island.restart(*self._begun(self._specs[target]))
+            rows = POLICIES["top"](self._islands[source].archive, plan.settlers, rng)
+            moves += [self._settle(source, target, elites, row, reseeded=True) for row in rows]
+        return moves
+
+    def _fittest(self, island: int) -> float:
+        best = self._islands[island].archive.best
+        return -math.inf if best is None else best[1]
 
     def digest(self) -> str:
         """Return the SHA-256 of the exact contents: elites, their order, and what the bandits learned."""
@@ -195,29 +302,28 @@ class Archipelago:
             raise IndexError(f"island must be 0 .. {len(self._islands) - 1}, got {index}.")
         return self._islands[index]
 
-    def _emigrants(self, elites: Elites, rng: np.random.Generator) -> list[int]:
-        assert self._migration is not None
-        count = min(self._migration.count, len(elites))
-        if self._migration.policy == "random":
-            rows = rng.permutation(len(elites))[:count]
-        else:
-            # Stable: of equally fit elites the one whose cell was occupied earlier goes.
-            rows = np.argsort(-elites.fitness, kind="stable")[:count]
-        picked: list[int] = rows.tolist()
-        return picked
-
-    def _settle(self, source: int, target: int, elites: Elites, row: int) -> Migration:
+    def _settle(
+        self, source: int, target: int, elites: Elites, row: int, *, reseeded: bool = False
+    ) -> Migration:
         program_id, fitness = elites.ids.item(row), elites.fitness.item(row)
-        added = self._islands[target].archive.add_single(program_id, fitness, elites.measures[row])
-        return Migration(source, target, program_id, *added)
+        if self._metrics:
+            own = dict(zip(self._metrics, self._facts[program_id], strict=True))
+            measures = [own[name] for name in self._names]
+        else:
+            measures = elites.measures[row]
+        added = self._offer(self._islands[target], Birth(program_id), fitness, measures)
+        return Migration(source, target, program_id, *added, reseeded)
 
 
-def _make(
-    spec: IslandSpec, measures: Sequence[Measure], arms: Sequence[Arm], mix: Mapping[str, float]
-) -> Island:
-    names = list(dict.fromkeys(arm.operator for arm in arms))
-    return Island(
-        archive=GridArchive(measures),
-        selection=resolve_selection(spec.selection),
-        bandit=resolve_bandit(spec.bandit, arm_weights(spec.weights(names, mix), arms)),
-    )
+def _arms_of(spec: IslandSpec, offered: Sequence[Arm]) -> list[Arm]:
+    """Return the arms that an island may use; raises UsageError when it names a model that there is not."""
+    if spec.models is None:
+        return list(offered)
+    known = list(dict.fromkeys(arm.model for arm in offered if arm.model is not None))
+    for name in spec.models:
+        if name not in known:
+            raise UsageError(
+                f"island.models: {name!r} must be one of the run's models ({', '.join(known) or 'none'})."
+                f"{suggest(name, known)}"
+            )
+    return [arm for arm in offered if arm.model is None or arm.model in spec.models]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from evolve.archive import Added, Archive
 from evolve.islands._bandit import Bandit
+from evolve.islands._observe import Birth, Observing
 from evolve.islands._reward import RewardScale
 from evolve.islands._selection import Selection
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Island:
-    """What belongs together on one island. Its parts change; which parts they are does not.
+    """What belongs together on one island.
 
     Concurrency: single-threaded, owned by the engine, as its parts are.
 
@@ -21,13 +25,42 @@ class Island:
         archive: The elites.
         selection: Draws parents from them.
         bandit: Chooses operators.
+        measures: Names of the archive's measures when they are the island's own; None: the problem's.
         reward_scale: Turns insertions into rewards for the bandit.
+        known: Ids of all programs that the archive was offered since the island was seeded.
+        since_best: Programs made for the island, failed ones included, since its best one changed.
     """
 
     archive: Archive
     selection: Selection
     bandit: Bandit
+    measures: tuple[str, ...] | None = None
     reward_scale: RewardScale = field(default_factory=RewardScale)
+    known: set[int] = field(default_factory=set)
+    since_best: int = 0
+
+    def offer(self, birth: Birth, fitness: float, measures: Sequence[float] | np.ndarray) -> Added:
+        """Offer a valid program to the archive, and tell the selection of it."""
+        best = self.archive.best
+        added = self.archive.add_single(birth.program, fitness, measures)
+        self.known.add(birth.program)
+        self.since_best = 0 if best is None or fitness > best[1] else self.since_best + bool(birth.parents)
+        observe = getattr(self.selection, "observe", None)  # isinstance on a protocol takes 10 µs
+        if observe is not None:
+            observe(birth._replace(fitness=fitness, kept=added.status > 0))
+        return added
+
+    def fail(self, birth: Birth) -> None:
+        """Take note of a program that is not valid."""
+        self.since_best += 1
+        observe = getattr(self.selection, "observe", None)
+        if observe is not None:
+            observe(birth)
+
+    def restart(self, archive: Archive, selection: Selection) -> None:
+        """Begin anew with an empty archive; what the bandit has learned stays."""
+        self.archive, self.selection = archive, selection
+        self.known, self.since_best = set(), 0
 
     def credit(self, arm: str, added: Added, *, is_best: bool, cost: float = 0.0) -> None:
         """Reward an arm for an insertion; an arm that the bandit lacks (of a run forked from) is let pass."""
@@ -46,6 +79,10 @@ class Island:
         elites = self.archive.elites()
         # Fixed byte order: equal on every machine. Lengths: no two contents run together.
         learned = [self.bandit.state(), self.reward_scale.mean_gain, self.reward_scale.mean_cost]
+        if isinstance(self.selection, Observing):
+            learned.append(self.selection.state())
+        if self.archive.revision:
+            learned.append([bins.edges for bins in self.archive.bins])
         return b"".join(
             (
                 f"{len(elites)};".encode(),

@@ -11,10 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from evolve._data_dirs import data_dir
 from evolve._toml import load_toml, suggest
 from evolve.errors import UsageError
+from evolve.islands._archives import resolve_archive
 from evolve.islands._bandit import resolve_bandit
 from evolve.islands._resolve import hint
 from evolve.islands._selection import resolve_selection
 from evolve.islands._topology import TOPOLOGIES
+from evolve.problem import Measure
 
 MAX_ISLANDS = 1024
 
@@ -30,19 +32,25 @@ class ArchipelagoInfo(Table):
 
     title: str = Field(min_length=1)
     """One line for listings."""
+    description: str = ""
+    """A sentence on when to use it."""
 
 
 class MigrationSpec(Table):
     """`[migration]`: how elites travel between islands."""
 
     topology: str = "ring"
-    """Which islands an island sends to: "ring" is the next one, the last sends to the first."""
+    """Which islands an island sends to: "ring", "star", "full", "random" or "isolated"."""
     interval: int = Field(default=40, ge=1)
     """Commits of the whole archipelago between two migrations."""
     count: int = Field(default=2, ge=1)
     """Elites copied along every connection each time."""
-    policy: Literal["top", "random"] = "top"
-    """Send the fittest elites, or elites drawn uniformly."""
+    policy: Literal["top", "random", "diverse"] = "top"
+    """Send the fittest elites, elites drawn uniformly, or some that lie far apart."""
+    patience: int | None = Field(default=None, ge=1)
+    """Programs of an island without a new best of its own, after which it is seeded again; omitted: never."""
+    settlers: int = Field(default=5, ge=1)
+    """Elites that an island is seeded with, of the fittest of another island."""
 
     @field_validator("topology")
     @classmethod
@@ -63,8 +71,14 @@ class IslandSpec(Table):
     """Weights of the operators in use; omitted: all that the run offers, with equal weights."""
     bandit: dict[str, Any] = Field(default_factory=lambda: {"kind": "thompson"})
     """How the operator mix learns: `kind` and its options."""
+    archive: dict[str, Any] = Field(default_factory=lambda: {"kind": "grid"})
+    """How the measures are divided: `kind` and its options."""
+    measures: tuple[Measure, ...] | None = None
+    """Measures of this island, as in `problem.toml`; omitted: the problem's."""
+    models: tuple[str, ...] | None = None
+    """Models that its operators may ask; omitted: all that the run offers."""
 
-    @field_validator("selection", "bandit", mode="before")
+    @field_validator("selection", "bandit", "archive", mode="before")
     @classmethod
     def _is_table(cls, value: Any) -> Any:
         if not isinstance(value, dict):
@@ -94,6 +108,25 @@ class IslandSpec(Table):
             resolve_bandit(value, {"any": 1.0})
         except UsageError as problem:
             raise ValueError(_reason(problem)) from None
+        return value
+
+    @field_validator("archive")
+    @classmethod
+    def _archive_resolves(cls, value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            resolve_archive(value)
+        except UsageError as problem:
+            raise ValueError(_reason(problem)) from None
+        return value
+
+    @field_validator("measures")
+    @classmethod
+    def _some_measures(cls, value: tuple[Measure, ...] | None) -> tuple[Measure, ...] | None:
+        if value is None:
+            return None
+        metrics = [measure.metric for measure in value]
+        if not metrics or len(set(metrics)) < len(metrics):
+            raise ValueError("must be at least one measure, each of another metric")
         return value
 
     @field_validator("operators")
@@ -159,6 +192,17 @@ class Preset(Table):
         return tuple(spec for spec in self.island for _ in range(spec.copies))
 
 
+def preset_path(name: str) -> Path:
+    """Return the file of a shipped preset; raises UsageError when there is none of this name."""
+    known = list_presets()
+    if name not in known:
+        raise UsageError(
+            f"islands: preset must be one of {', '.join(known)}, got {name!r}.{suggest(name, known)} "
+            "A preset of your own is given by the path of its .toml file."
+        )
+    return data_dir("islands") / f"{name}.toml"
+
+
 def list_presets() -> list[str]:
     """Return the names of the shipped presets, sorted."""
     return sorted(path.stem for path in data_dir("islands").glob("*.toml"))
@@ -176,13 +220,7 @@ def load_preset(name_or_path: str | Path) -> Preset:
     text = str(name_or_path)
     if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text:
         return load_toml(Path(name_or_path), Preset, UsageError)
-    known = list_presets()
-    if text not in known:
-        raise UsageError(
-            f"islands: preset must be one of {', '.join(known)}, got {text!r}.{suggest(text, known)} "
-            "A preset of your own is given by the path of its .toml file."
-        )
-    return load_toml(data_dir("islands") / f"{text}.toml", Preset, UsageError)
+    return load_toml(preset_path(text), Preset, UsageError)
 
 
 def _reason(problem: UsageError) -> str:

@@ -64,6 +64,17 @@ def require_number(name: str, value: object, low: float, high: float) -> None:
         raise ValueError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}.")
 
 
+def require_whole(name: str, value: object, low: int, high: int) -> None:
+    """Refuse a value that is not a whole number of [low, high].
+
+    Raises:
+        ValueError: names the parameter, the range and the value.
+    """
+    require_number(name, value, low, high)
+    if value != int(value):  # type: ignore[call-overload]
+        raise ValueError(f"{name} must be a whole number, got {value!r}.")
+
+
 def _options(maker: Callable[..., Any]) -> list[str]:
     parameters = inspect.signature(maker).parameters.values()
     return [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]

@@ -8,18 +8,27 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from evolve.archive import Archive
+from evolve.islands._contenders import MOST, contenders, distinct, draw, ids_of, scaled
+from evolve.islands._goals import Objectives, Pareto
+from evolve.islands._lineage import UCT, Curiosity
+from evolve.islands._novelty import Novelty
 from evolve.islands._resolve import build, require_number
 
 
 @runtime_checkable
 class Selection(Protocol):
-    """Draws parents from an archive. Strategies hold settings only, no state."""
+    """Draws parents from an archive.
+
+    Most hold settings only. One that learns from what becomes of programs is `Observing` too; what it
+    has learned is a fold over what it was told. Beyond some hundred elites none looks at all of them.
+    """
 
     def select(self, archive: Archive, rng: np.random.Generator, count: int) -> list[int]:
-        """Return the ids of `count` distinct elites, or of all when the archive holds fewer.
+        """Return the ids of `count` distinct programs, or of fewer when the archive holds fewer elites.
 
-        The first drawn comes first. The answer is a function of the generator's state and of the rows
-        that the archive was given, in their order.
+        Elites, unless the strategy says otherwise. The first drawn comes first. The answer is a function
+        of the generator's state, of the rows that the archive was given, in their order, and of
+        what was observed.
 
         Args:
             archive: Not changed. An empty one gives an empty list.
@@ -34,7 +43,7 @@ class Uniform:
 
     def select(self, archive: Archive, rng: np.random.Generator, count: int) -> list[int]:
         """Draw elites uniformly without replacement; see `Selection`."""
-        return _ids(archive, _distinct(rng, archive.size, min(count, archive.size)))
+        return ids_of(archive.ids, distinct(rng, archive.size, min(count, archive.size)))
 
 
 class Tournament:
@@ -61,12 +70,12 @@ class Tournament:
         # Chosen rows leave the pool by a swap with its last place; only swapped places are stored.
         moved: dict[int, int] = {}
         for remaining in range(archive.size, archive.size - min(count, archive.size), -1):
-            places = _distinct(rng, remaining, min(self.size, remaining))
+            places = distinct(rng, remaining, min(self.size, remaining))
             rows = [moved.get(place, place) for place in places]
             winner = max(range(len(rows)), key=lambda i: fitness[rows[i]])
             chosen.append(rows[winner])
             moved[places[winner]] = moved.get(remaining - 1, remaining - 1)
-        return _ids(archive, chosen)
+        return ids_of(archive.ids, chosen)
 
 
 class Boltzmann:
@@ -74,7 +83,7 @@ class Boltzmann:
 
     The scaling is by the lowest and highest fitness among the archive's elites, so that a temperature
     means the same for every problem: at 1 the best is e times as likely as the worst, at 0.1 it is
-    e**10 times. When all are equal the draw is uniform. Cost linear in the number of elites.
+    e**10 times. When all are equal the draw is uniform. Beyond 400 elites, 400 drawn uniformly compete.
 
     Args:
         temperature: From 1e-6 (greedy) to 1e6 (uniform).
@@ -92,22 +101,60 @@ class Boltzmann:
         count = min(count, archive.size)
         if count < 1:
             return []
-        # Exponential clocks: the item whose clock rings first is item i with probability w_i / sum(w), and
-        # the order of ringing is the order of draws without replacement. The logarithm of the clock's time
-        # needs no exp(), hence neither overflows nor loses the least likely items to 0.
-        with np.errstate(divide="ignore"):
-            times = np.log(rng.standard_exponential(archive.size))
-        times -= _scaled(archive.fitness) / self.temperature
-        if count == 1:
-            return _ids(archive, [int(np.argmin(times))])
-        first = np.argpartition(times, count - 1)[:count]
-        return _ids(archive, first[np.argsort(times[first], kind="stable")].tolist())
+        rows = contenders(archive.size, rng)
+        fitness = archive.fitness[rows]
+        places = draw(scaled(fitness) / self.temperature, rng, min(count, len(fitness)))
+        return ids_of(archive.ids[rows], places)
+
+
+class Rank:
+    """Elites with probability proportional to a power of their rank: the best has rank 1, the next 2.
+
+    Unlike Boltzmann it looks at the order alone: a leader far ahead is drawn no more often than one by a
+    hair. Among equals the one whose cell was occupied earlier ranks higher. Beyond 400 elites, 400
+    drawn uniformly compete.
+
+    Args:
+        exponent: From 0 (uniform) to 10: at 1 the best is drawn twice as often as the second.
+
+    Raises:
+        ValueError: `exponent` is out of range.
+    """
+
+    def __init__(self, *, exponent: float = 1.0) -> None:
+        require_number("exponent", exponent, 0.0, 10.0)
+        self.exponent = float(exponent)
+        self._log_weights = -self.exponent * np.log(np.arange(1, MOST + 1))
+
+    def select(self, archive: Archive, rng: np.random.Generator, count: int) -> list[int]:
+        """Draw ranks without replacement, then find who has them; see `Selection`."""
+        count = min(count, archive.size)
+        if count < 1:
+            return []
+        rows = contenders(archive.size, rng)
+        fitness = archive.fitness[rows]
+        ranks = draw(self._log_weights[: len(fitness)], rng, min(count, len(fitness)))
+        return ids_of(archive.ids[rows], [_at_rank(fitness, int(rank)) for rank in ranks])
+
+
+def _at_rank(fitness: np.ndarray, rank: int) -> int:
+    """Return the place of the value of a rank, 0 the highest; of equals the first counts as higher."""
+    # By value: which of several equal ones a partition puts at a place differs between processors.
+    value = np.partition(fitness, len(fitness) - 1 - rank)[len(fitness) - 1 - rank]
+    equal = np.flatnonzero(fitness == value)
+    return int(equal[rank - np.count_nonzero(fitness > value)])
 
 
 SELECTIONS: Mapping[str, Callable[..., Selection]] = {
     "uniform": Uniform,
     "tournament": Tournament,
     "boltzmann": Boltzmann,
+    "rank": Rank,
+    "novelty": Novelty,
+    "curiosity": Curiosity,
+    "uct": UCT,
+    "pareto": Pareto,
+    "objectives": Objectives,
 }
 """Selections by the `kind` that a preset names."""
 
@@ -116,7 +163,7 @@ def resolve_selection(choice: str | Mapping[str, Any] | Selection) -> Selection:
     """Return the selection that a name, a table or an object stands for.
 
     Args:
-        choice: "uniform", "tournament" or "boltzmann"; or a table such as
+        choice: A name, such as "uniform" or "uct"; or a table such as
             ``{"kind": "tournament", "size": 3}``; or a selection, returned as it is.
 
     Raises:
@@ -125,36 +172,3 @@ def resolve_selection(choice: str | Mapping[str, Any] | Selection) -> Selection:
     if isinstance(choice, str | Mapping):
         return build("selection", choice, SELECTIONS)
     return choice
-
-
-def _distinct(rng: np.random.Generator, population: int, count: int) -> list[int]:
-    """Return `count` distinct integers below `population` in random order."""
-    if count == 0:
-        return []
-    if count == 1:
-        return [int(rng.integers(population))]
-    # Floyd's sampling (Bentley & Floyd 1987): `count` draws whatever the population.
-    drawn: dict[int, None] = {}
-    for top in range(population - count, population):
-        pick = int(rng.integers(top + 1))
-        drawn[top if pick in drawn else pick] = None
-    picks = list(drawn)
-    # The algorithm draws a uniform set; the shuffle makes the order uniform too.
-    rng.shuffle(picks)
-    return picks
-
-
-def _scaled(fitness: np.ndarray) -> np.ndarray:
-    """Scale (n,) fitness to [0, 1]; all zero when the values are equal."""
-    # Halves, because the difference of two finite floats may overflow.
-    half = fitness * 0.5
-    half -= half.min()
-    span = half.max()
-    if span > 0:
-        half /= span
-    return half
-
-
-def _ids(archive: Archive, rows: list[int]) -> list[int]:
-    picked: list[int] = archive.ids[rows].tolist() if rows else []
-    return picked

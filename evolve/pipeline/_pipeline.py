@@ -15,7 +15,7 @@ from evolve._toml import suggest
 from evolve.errors import ProblemError, SandboxError
 from evolve.pipeline._stage import OK, Stage, StageResult, Task
 from evolve.pipeline._stages import BUILTIN_STAGES
-from evolve.problem import Problem, StageSpec
+from evolve.problem import Problem, StageSpec, declared_metrics
 from evolve.sandbox import Executor
 
 SKIPPED = "skipped"
@@ -179,7 +179,7 @@ class Pipeline:
         if failure is not None:
             return Evaluation(failure.status, None, None, metrics, failure.feedback, results, wall_s)
         spec = self._problem.spec
-        missing = {spec.objective.metric, *(m.metric for m in spec.measures)} - metrics.keys()
+        missing = declared_metrics(spec) - metrics.keys()
         if missing:
             text = f"no stage delivered the declared metric {min(missing)!r}; add it in the scorer"
             return Evaluation("error", None, None, metrics, text, results, wall_s)

@@ -10,7 +10,8 @@ from typing import Any
 from evolve.errors import ProblemError
 from evolve.pipeline._evaluator import Evaluate
 from evolve.pipeline._stage import OK, Stage, StageResult, Task
-from evolve.problem import EVALUATOR, Problem, StageSpec
+from evolve.pipeline._text import TextMetrics
+from evolve.problem import EVALUATOR, Problem, StageSpec, case_metric
 from evolve.sandbox import CodecError, Limits, decode
 from evolve.source import accepts, find_function, read
 
@@ -132,7 +133,7 @@ class Scored:
 class ScoreOutputs:
     """Let the trusted scorer judge the outputs; metrics are means over the cases."""
 
-    version = "1"
+    version = "2"
     needs_value = True
 
     def check(self, problem: Problem, spec: StageSpec) -> None:
@@ -167,6 +168,9 @@ class ScoreOutputs:
         if any(row.keys() != rows[0].keys() for row in rows):
             return StageResult("error", feedback="the scorer returned different metrics for different cases")
         metrics = {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+        objective = task.problem.spec.objective.metric
+        if len(rows) > 1 and objective in metrics:  # selections may look at single cases
+            metrics |= {case_metric(objective, case): row[objective] for case, row in enumerate(rows)}
         if not all(map(math.isfinite, metrics.values())):
             return StageResult("error", feedback="the mean of a metric over the cases is not finite")
         return StageResult(
@@ -216,6 +220,7 @@ BUILTIN_STAGES: dict[str, Stage] = {
     "score": ScoreOutputs(),
     "complexity": Complexity(),
     EVALUATOR: Evaluate(),
+    "text": TextMetrics(),
 }
 
 

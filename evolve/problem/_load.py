@@ -13,7 +13,7 @@ from pathlib import Path
 from evolve._data_dirs import data_dir
 from evolve._toml import load_toml, suggest
 from evolve.errors import ProblemError, UsageError
-from evolve.problem._spec import BUILTIN_METRICS, ProblemSpec, Record, Scalar
+from evolve.problem._spec import BUILTIN_METRICS, TEXT_METRICS, ProblemSpec, Record, Scalar, with_text_stage
 from evolve.source import find_function, parse
 
 
@@ -112,6 +112,7 @@ def load_problem(name_or_path: str | Path, params: Mapping[str, Scalar] | None =
     folder = _find(name_or_path)
     path = folder / "problem.toml"
     spec = load_toml(path, ProblemSpec, ProblemError)
+    spec = with_text_stage(spec, declared_metrics(spec))
     digest = hashlib.sha256(_read(path, "problem.toml", path).encode())
     seeds = []
     for seed in spec.candidate.seeds:
@@ -144,9 +145,15 @@ def list_problems() -> list[Problem]:
     return [load_problem(path.parent) for path in sorted(data_dir("problems").glob("*/problem.toml"))]
 
 
+def declared_metrics(spec: ProblemSpec) -> set[str]:
+    """Name the metrics that every valid program must have."""
+    objectives = {spec.objective.metric, *(further.metric for further in spec.objectives)}
+    return objectives | {measure.metric for measure in spec.measures}
+
+
 def needed_metrics(spec: ProblemSpec) -> set[str]:
     """Name the metrics that the scorer must deliver."""
-    return ({spec.objective.metric} | {m.metric for m in spec.measures}) - set(BUILTIN_METRICS)
+    return declared_metrics(spec) - {*BUILTIN_METRICS, *TEXT_METRICS}
 
 
 def _find(name_or_path: str | Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Sized
+from collections.abc import Iterable, Sized
 from keyword import iskeyword
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -32,6 +32,15 @@ EVALUATOR = "evaluator"
 """Kind of the stage in which a foreign evaluator executes the program itself."""
 BUILTIN_METRICS = ("lines", "ast_nodes", "cyclomatic")
 """Metrics that the `complexity` stage computes for every problem."""
+
+
+TEXT_METRICS = ("chars", "seed_distance", "text_x", "text_y")
+"""Metrics that the `text` stage computes; it joins the pipeline of a problem when something asks for one."""
+
+
+def case_metric(metric: str, case: int) -> str:
+    """Name the metric of a single case, counted from 0, beside the one over all cases."""
+    return f"{metric}[{case}]"
 
 
 class Table(BaseModel):
@@ -130,6 +139,20 @@ class Objective(Table):
         return self.sign * a > self.sign * b
 
 
+class FurtherObjective(Table):
+    """`[[objectives]]`: what is wanted beside the main objective, the most wanted first."""
+
+    metric: str
+    direction: Literal["maximize", "minimize"]
+    weight: _Number = Field(default=1.0, gt=0, le=1e6)
+    """Against the main objective's 1, for `prefer = "weights"`."""
+
+    @property
+    def sign(self) -> float:
+        """+1.0 when larger is better, −1.0 when smaller is better."""
+        return 1.0 if self.direction == "maximize" else -1.0
+
+
 class Measure(Table):
     """`[[measures]]`: one dimension of the archive."""
 
@@ -140,10 +163,14 @@ class Measure(Table):
     scale: Literal["linear", "log"] = "linear"
     edges: tuple[_Number, ...] | None = None
     """Explicit inner and outer bin edges, ascending, instead of range and bins."""
+    adapt: Annotated[bool, Strict()] = False
+    """Let the range follow what is seen; `range` is then the first guess."""
 
     @model_validator(mode="after")
     def _range_or_edges(self) -> Self:
         if self.edges is not None:
+            if self.adapt:
+                raise ValueError("`adapt` moves the ends of a `range`; explicit `edges` stay as they are")
             if self.range is not None or self.bins is not None or self.scale != "linear":
                 raise ValueError(
                     "give either `edges`, or `range` and `bins` (with an optional `scale`), not both"
@@ -216,6 +243,8 @@ class ProblemSpec(Table):
     params: dict[str, Scalar] = Field(default_factory=dict)
     candidate: Candidate
     objective: Objective
+    objectives: tuple[FurtherObjective, ...] = ()
+    """Further objectives; archives keep to the main one, the selection `objectives` weighs all."""
     measures: Annotated[tuple[Measure, ...], AfterValidator(_not_empty)]
     stages: tuple[StageSpec, ...] = DEFAULT_STAGES
     blocks: tuple[BlockSpec, ...] = ()
@@ -257,6 +286,10 @@ class ProblemSpec(Table):
                         f"stages.{stage.name}: needs {need!r}, which is no stage; "
                         f"stages are {', '.join(names)}"
                     )
+        wanted = [self.objective.metric, *(further.metric for further in self.objectives)]
+        for metric in wanted[1:]:
+            if wanted.count(metric) > 1:
+                raise ValueError(f"objectives: {metric!r} is an objective twice; use each metric once")
         metrics = [measure.metric for measure in self.measures]
         if len(set(metrics)) != len(metrics):
             raise ValueError("measures: two measures use the same metric; each metric may be used once")
@@ -264,3 +297,14 @@ class ProblemSpec(Table):
         if cells > 10_000_000:
             raise ValueError(f"measures: {cells:,} cells are more than 10,000,000; use fewer bins")
         return self
+
+
+def with_text_stage(spec: ProblemSpec, metrics: Iterable[str]) -> ProblemSpec:
+    """Add the `text` stage when one of the metrics is its own and no stage of that kind is declared."""
+    if not set(TEXT_METRICS).intersection(metrics) or any(stage.kind == "text" for stage in spec.stages):
+        return spec
+    parse = next((stage.name for stage in spec.stages if stage.kind == "parse"), None)
+    taken = {stage.name for stage in spec.stages}
+    name = next(name for name in ("text", "text_metrics", "text_stage") if name not in taken)
+    stage = StageSpec(name=name, kind="text", needs=() if parse is None else (parse,))
+    return spec.model_copy(update={"stages": (*spec.stages, stage)})

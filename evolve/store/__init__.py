@@ -1,7 +1,7 @@
 """The store: one SQLite file a run, written by the engine alone, read by anyone."""
 
 from evolve.store._copy import copy_calls, copy_commits
-from evolve.store._reader import ArmUse, Commit, Reader
+from evolve.store._reader import ArmUse, Brief, Commit, Reader
 from evolve.store._schema import (
     SCHEMA_VERSION,
     Event,
@@ -16,6 +16,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "ArmUse",
     "Batch",
+    "Brief",
     "Commit",
     "Event",
     "HypothesisRow",

@@ -26,6 +26,27 @@ class Commit:
     parents: tuple[int, ...]
 
 
+class Brief(NamedTuple):
+    """What a resumed run has to know of a commit, read without the cost of whole rows.
+
+    Attributes are those of `Program` and `EvaluationRow`.
+    """
+
+    id: int
+    island: int | None
+    operator: str
+    arm: str
+    change: str
+    code_hash: bytes
+    cost: float
+    usd: float
+    status: str
+    objective: float | None
+    measures: tuple[float, ...] | None
+    metrics: dict[str, float]
+    parents: tuple[int, ...]
+
+
 class ArmUse(NamedTuple):
     """What came of an arm.
 
@@ -92,6 +113,28 @@ class Reader:
         while rows := self._commits(seq > after, page):
             yield from rows
             after = rows[-1].program.seq
+
+    def briefs(self, *, metrics: bool = True) -> Iterator[Brief]:
+        """Yield all committed programs in commit order, briefly: several times faster than `commits`.
+
+        Args:
+            metrics: Whether metrics are wanted; they are a third of the work. Otherwise they are empty.
+        """
+        edges = "SELECT child, parent FROM parentage ORDER BY child, position"
+        rows = (
+            "SELECT p.id, p.island, p.operator, p.arm, p.change, p.code_hash, p.cost, p.usd, "
+            f"e.status, e.objective, e.measures, {'e.metrics' if metrics else 'NULL'} "
+            "FROM program p JOIN evaluation e ON e.program = p.id ORDER BY p.seq"
+        )
+        parents: dict[int, tuple[int, ...]] = {}
+        with readable(self.path), self._engine.connect() as connection:
+            for child, parent in connection.exec_driver_sql(edges):
+                parents[child] = (*parents.get(child, ()), parent)
+            for *plain, measures, found in connection.exec_driver_sql(rows):
+                values = None if measures is None else json.loads(measures)
+                point = None if values is None else tuple(values)
+                known = {} if found is None else json.loads(found)
+                yield Brief._make((*plain, point, known, parents.get(plain[0], ())))
 
     def _commits(self, condition: ColumnElement[bool], page: int) -> list[Commit]:
         joined = (
