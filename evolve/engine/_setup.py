@@ -20,7 +20,7 @@ from evolve.islands import Preset
 from evolve.memory import Memory, load_memory
 from evolve.models import CallBudget, Models, ModelsConfig, parse_model_option, scrub
 from evolve.operators import marker_fault
-from evolve.problem import Problem, with_text_stage
+from evolve.problem import Problem, with_descriptors
 from evolve.prompts import Prompts
 from evolve.store import Reader, Writer
 
@@ -83,7 +83,7 @@ def check_usable(config: RunConfig, problem: Problem) -> None:
 def measured(problem: Problem, islands: Preset) -> Problem:
     """Return the problem with the stage that islands with measures of their own may need."""
     metrics = {measure.metric for spec in islands.island for measure in spec.measures or ()}
-    return replace(problem, spec=with_text_stage(problem.spec, metrics))
+    return replace(problem, spec=with_descriptors(problem.spec, metrics))
 
 
 def template_folders(config: RunConfig, problem: Problem) -> list[Path]:

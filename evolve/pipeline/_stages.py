@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from evolve.errors import ProblemError
+from evolve.pipeline._descriptors import Descriptors
 from evolve.pipeline._evaluator import Evaluate
 from evolve.pipeline._stage import OK, Stage, StageResult, Task
-from evolve.pipeline._text import TextMetrics
 from evolve.problem import EVALUATOR, Problem, StageSpec, case_metric
 from evolve.sandbox import CodecError, Limits, decode
 from evolve.source import accepts, find_function, read
@@ -220,7 +220,7 @@ BUILTIN_STAGES: dict[str, Stage] = {
     "score": ScoreOutputs(),
     "complexity": Complexity(),
     EVALUATOR: Evaluate(),
-    "text": TextMetrics(),
+    "descriptors": Descriptors(),
 }
 
 

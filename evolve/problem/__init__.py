@@ -11,8 +11,8 @@ from evolve.problem._load import (
 from evolve.problem._score import Invalid, Score
 from evolve.problem._spec import (
     BUILTIN_METRICS,
+    DESCRIPTORS,
     EVALUATOR,
-    TEXT_METRICS,
     Candidate,
     FurtherObjective,
     Measure,
@@ -22,13 +22,13 @@ from evolve.problem._spec import (
     Scalar,
     StageSpec,
     case_metric,
-    with_text_stage,
+    with_descriptors,
 )
 
 __all__ = [
     "BUILTIN_METRICS",
+    "DESCRIPTORS",
     "EVALUATOR",
-    "TEXT_METRICS",
     "Block",
     "Candidate",
     "FurtherObjective",
@@ -46,5 +46,5 @@ __all__ = [
     "list_problems",
     "load_problem",
     "needed_metrics",
-    "with_text_stage",
+    "with_descriptors",
 ]

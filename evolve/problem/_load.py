@@ -13,7 +13,7 @@ from pathlib import Path
 from evolve._data_dirs import data_dir
 from evolve._toml import load_toml, suggest
 from evolve.errors import ProblemError, UsageError
-from evolve.problem._spec import BUILTIN_METRICS, TEXT_METRICS, ProblemSpec, Record, Scalar, with_text_stage
+from evolve.problem._spec import BUILTIN_METRICS, DESCRIPTORS, ProblemSpec, Record, Scalar, with_descriptors
 from evolve.source import find_function, parse
 
 
@@ -112,7 +112,7 @@ def load_problem(name_or_path: str | Path, params: Mapping[str, Scalar] | None =
     folder = _find(name_or_path)
     path = folder / "problem.toml"
     spec = load_toml(path, ProblemSpec, ProblemError)
-    spec = with_text_stage(spec, declared_metrics(spec))
+    spec = with_descriptors(spec, declared_metrics(spec))
     digest = hashlib.sha256(_read(path, "problem.toml", path).encode())
     seeds = []
     for seed in spec.candidate.seeds:
@@ -153,7 +153,7 @@ def declared_metrics(spec: ProblemSpec) -> set[str]:
 
 def needed_metrics(spec: ProblemSpec) -> set[str]:
     """Name the metrics that the scorer must deliver."""
-    return declared_metrics(spec) - {*BUILTIN_METRICS, *TEXT_METRICS}
+    return declared_metrics(spec) - {*BUILTIN_METRICS, *DESCRIPTORS}
 
 
 def _find(name_or_path: str | Path) -> Path:

@@ -34,8 +34,8 @@ BUILTIN_METRICS = ("lines", "ast_nodes", "cyclomatic")
 """Metrics that the `complexity` stage computes for every problem."""
 
 
-TEXT_METRICS = ("chars", "seed_distance", "text_x", "text_y")
-"""Metrics that the `text` stage computes; it joins the pipeline of a problem when something asks for one."""
+DESCRIPTORS = ("chars", "seed_distance", "text_x", "text_y")
+"""Metrics that the `descriptors` stage computes; it joins the pipeline of a problem when something asks for one."""
 
 
 def case_metric(metric: str, case: int) -> str:
@@ -299,12 +299,16 @@ class ProblemSpec(Table):
         return self
 
 
-def with_text_stage(spec: ProblemSpec, metrics: Iterable[str]) -> ProblemSpec:
-    """Add the `text` stage when one of the metrics is its own and no stage of that kind is declared."""
-    if not set(TEXT_METRICS).intersection(metrics) or any(stage.kind == "text" for stage in spec.stages):
+def with_descriptors(spec: ProblemSpec, metrics: Iterable[str]) -> ProblemSpec:
+    """Add the `descriptors` stage when one of the metrics is its own and no stage of that kind is declared."""
+    if not set(DESCRIPTORS).intersection(metrics) or any(
+        stage.kind == "descriptors" for stage in spec.stages
+    ):
         return spec
     parse = next((stage.name for stage in spec.stages if stage.kind == "parse"), None)
     taken = {stage.name for stage in spec.stages}
-    name = next(name for name in ("text", "text_metrics", "text_stage") if name not in taken)
-    stage = StageSpec(name=name, kind="text", needs=() if parse is None else (parse,))
+    name = next(
+        name for name in ("descriptors", "text_descriptors", "descriptors_stage") if name not in taken
+    )
+    stage = StageSpec(name=name, kind="descriptors", needs=() if parse is None else (parse,))
     return spec.model_copy(update={"stages": (*spec.stages, stage)})

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evolve.pipeline import StageResult, Task
-from evolve.pipeline._text import TextMetrics, edit_distance, placed, tokens_of
+from evolve.pipeline._descriptors import Descriptors, edit_distance, placed, tokens_of
 from evolve.problem import Problem, StageSpec, load_problem
 from tests.conftest import SEED, toy_problem
 
@@ -40,14 +40,14 @@ def problem(tmp_path: Path) -> Problem:
 
 
 def measured(problem: Problem, text: str) -> StageResult:
-    task = Task(text, problem, StageSpec(name="text", kind="text"), {}, cast("Any", None))
-    return asyncio.run(TextMetrics().execute(task))
+    task = Task(text, problem, StageSpec(name="descriptors", kind="descriptors"), {}, cast("Any", None))
+    return asyncio.run(Descriptors().execute(task))
 
 
 def test_the_stage_joins_when_a_measure_asks_for_it(problem: Problem, tmp_path: Path) -> None:
     stage = problem.spec.stages[-1]
-    assert (stage.name, stage.kind, stage.needs) == ("text", "text", ("parse",))
-    assert all(stage.kind != "text" for stage in load_problem(toy_problem(tmp_path)).spec.stages)
+    assert (stage.name, stage.kind, stage.needs) == ("descriptors", "descriptors", ("parse",))
+    assert all(stage.kind != "descriptors" for stage in load_problem(toy_problem(tmp_path)).spec.stages)
 
 
 def test_the_seed_is_the_origin_whatever_its_comments(problem: Problem) -> None:

@@ -1,4 +1,4 @@
-"""The `text` stage: what can be measured of a program without running it or parsing it for good."""
+"""The `descriptors` stage: what can be measured of a program without running it or parsing it for good."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from evolve.source import parse, tree_tokens
 _WORD = re.compile(r"\w+|[^\w\s]")
 
 
-class TextMetrics:
+class Descriptors:
     """Measure a program's text: its length, its distance to the seeds, and its place on a map of texts.
 
     ``chars``: characters of the text. ``seed_distance``: edit distance in tokens to the nearest seed, as a
