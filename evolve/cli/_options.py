@@ -76,6 +76,15 @@ Sandbox = Annotated[
         show_default=False,
     ),
 ]
+Cache = Annotated[
+    bool,
+    typer.Option(
+        "--cache/--no-cache",
+        help="Use what earlier runs in the same folder found for the same programs, and keep new results; "
+        "only of stages that are deterministic.",
+        show_default="--cache",
+    ),
+]
 
 
 def limit(kind: type[int] | type[float], least: float | None = None) -> Callable[[str], float | str]:

@@ -101,6 +101,7 @@ def run(
             show_default=False,
         ),
     ] = None,
+    cache: options.Cache = True,
     json: options.Json = False,
 ) -> None:
     """Evolve programs for a problem, from its seed program on.
@@ -155,6 +156,7 @@ def run(
         budget=file.budget.model_copy(update=given.model_dump(exclude_unset=True)),
         runs=runs,
         run_id=run_id,
+        cache=cache,
         handle_signals=True,
     )
     shown = display(declared, json, headline=_headline(declared, chosen))
@@ -205,6 +207,7 @@ def resume(
     workers: options.Workers = None,
     sandbox: options.Sandbox = None,
     settings: options.Config = None,
+    cache: options.Cache = True,
     runs: options.Runs = options.RUNS,
     json: options.Json = False,
 ) -> None:
@@ -251,6 +254,7 @@ def resume(
         sandbox=options.policy(sandbox) or file.sandbox,
         budget=budget,
         models=models,
+        cache=cache,
         display=shown,
         handle_signals=True,
     )

@@ -12,11 +12,13 @@ from rich.syntax import Syntax
 from evolve.cli import _options as options
 from evolve.cli._conversation import conversation, print_conversation
 from evolve.cli._display import emit
+from evolve.cli._pipeline import pipeline_facts, pipeline_table
 from evolve.cli._runs import best_of, ending_of, find_run, state_of, trust_of
 from evolve.cli._text import clean, counted, duration, number, out, plain, table
 from evolve.engine import RunConfig, usage_of_rows
-from evolve.errors import UsageError
+from evolve.errors import EvolveError, UsageError
 from evolve.models import Usage
+from evolve.problem import load_problem
 from evolve.store import ArmUse, Reader
 
 _IMPROVEMENTS_SHOWN = 10
@@ -27,6 +29,15 @@ Digest = Annotated[
     bool,
     typer.Option(
         "--digest", help="Hash all that must be equal between runs of one seed; reads the whole run."
+    ),
+]
+
+
+Pipeline = Annotated[
+    bool,
+    typer.Option(
+        "--pipeline",
+        help="Show the stages of a program's evaluation as a graph: state, time, what blocked it.",
     ),
 ]
 
@@ -50,6 +61,7 @@ def show(
         bool, typer.Option("--reply", help="With PROGRAM: print what models sent back, with tokens and cost.")
     ] = False,
     digest: Digest = False,
+    pipeline: Pipeline = False,
     folder: options.Runs = options.RUNS,
     json: options.Json = False,
 ) -> None:
@@ -61,6 +73,7 @@ def show(
       evolve show last
       evolve show last 42
       evolve show last 42 --prompt --reply
+      evolve show last 42 --pipeline
       evolve show last --digest
 
     The text of a program alone: evolve show last 42 --json | jq -r .text
@@ -70,10 +83,17 @@ def show(
             f"{'--prompt' if prompt else '--reply'}: is about one program. Name it: evolve show RUN PROGRAM."
         )
     path = find_run(run, folder)
+    if pipeline and program is None:
+        raise UsageError(
+            "--pipeline: shows one evaluation. Give a program too: evolve show RUN PROGRAM --pipeline."
+        )
     with Reader(path) as reader:
         if prompt or reply:
             assert program is not None
             _show_calls(reader, program, prompt=prompt, reply=reply, json=json)
+        elif pipeline and program is not None:
+            facts = pipeline_facts(reader, program)
+            emit({"program": program, "pipeline": facts}) if json else out.print(pipeline_table(facts))
         elif program is None:
             _show_run(path, reader, digest=digest, json=json)
         else:
@@ -258,6 +278,15 @@ def _asking(config: RunConfig) -> dict[str, Any]:
     return {"asking": models + commands, "prompts": config.prompts, "memory": config.memory}
 
 
+def language_of(run: Path) -> str:
+    """Return what a run's programs are written in, as highlighters call it."""
+    try:
+        config = RunConfig.load(run)
+        return load_problem(config.problem, config.params).spec.candidate.language
+    except EvolveError:
+        return "text"  # the problem is gone: nothing but the colours depends on it
+
+
 def _show_program(path: Path, reader: Reader, program: int, *, json: bool) -> None:
     facts = _program_facts(reader, program)
     stages = [row.model_dump(exclude={"id", "ticket"}) for row in reader.stage_results(program)]
@@ -285,7 +314,9 @@ def _show_program(path: Path, reader: Reader, program: int, *, json: bool) -> No
     out.print()
     if out.is_terminal:
         out.print(
-            Syntax(clean(text), "python", line_numbers=True, word_wrap=True, background_color="default")
+            Syntax(
+                clean(text), language_of(path), line_numbers=True, word_wrap=True, background_color="default"
+            )
         )
     else:
         out.out(clean(text), end="")

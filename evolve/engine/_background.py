@@ -12,6 +12,7 @@ from evolve.engine._novelty import Recent, Seen
 from evolve.engine._programs import Programs
 from evolve.engine._state import State
 from evolve.engine._tickets import Ticket, identity, ticket_seed
+from evolve.languages import PYTHON
 from evolve.memory import Memory, reflect
 from evolve.models import Models, NoReply, TicketCalls
 from evolve.operators import Idea, ModelSide, Operator, has_markers
@@ -88,7 +89,8 @@ class Background:
         vector = self._embedded.pop(past.id, None)
         if text is not None:
             self.recent.commit(past.id, text, vector if self._embeds else None)
-            self.memory.commit(past.id, text, reward=reward)
+            code = text if self._problem.language.name == PYTHON else None  # blocks are functions of Python
+            self.memory.commit(past.id, code, reward=reward)
 
     def paid(self, usd: float) -> None:
         """Take in what the commit cost."""
@@ -176,7 +178,7 @@ class Background:
         self, calls: TicketCalls, saw: int, seen: Seen, parents: tuple[int, ...], text: str
     ) -> str:
         """Say why a program is not new, judged by the commits that the ticket saw."""
-        first = self._state.first_with(identity(text), up_to=saw)
+        first = self._state.first_with(identity(text, self._problem.language), up_to=saw)
         if first is not None:
             return f"it is the same program as number {first}, apart from layout and comments"
         nearest = seen.nearest(text, parents=parents)
@@ -215,6 +217,8 @@ def problem_view(problem: Problem) -> ProblemView:
         timeout_s=spec.candidate.timeout_s,
         memory_mb=spec.candidate.memory_mb,
         modules=modules,
+        language=spec.candidate.language,
+        language_title=problem.language.title,
     )
 
 

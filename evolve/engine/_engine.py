@@ -24,10 +24,11 @@ from evolve.engine._order import Order, Script, resolve_order
 from evolve.engine._programs import Programs
 from evolve.engine._progress import Progress
 from evolve.engine._state import REFLECT, SEED, Applied, State, Verdict
+from evolve.engine._surroundings import bar_of, surroundings
 from evolve.engine._tickets import STARVED, TOO_DEEP, Outcome, Ticket, identity, ticket_seed
 from evolve.errors import ModelError, ProblemError, StoreError
 from evolve.islands import Arm
-from evolve.models import NoReply, Stopped, Usage
+from evolve.models import NoReply, Stopped, TicketCalls, Usage
 from evolve.operators import Context, NoProposal, Operator, Proposal
 from evolve.pipeline import Evaluation, Pipeline, StageResult
 from evolve.problem import Problem
@@ -121,7 +122,10 @@ class Engine:
         self._known: dict[int, dict[str, StageResult]] = {}
         self._known_keys: dict[int, dict[str, str]] = {}
         self._proposals = AioPool(size=max(_PROPOSALS_AT_ONCE, config.window))
-        self._evaluations = AioPool(size=config.workers)
+        # who waits for a model needs no worker; what really runs at once the executor bounds
+        self._evaluations = AioPool(
+            size=max(config.workers, config.window) if pipeline.asks else config.workers
+        )
         self._stop: str | None = None
         self._starved: str | None = None
         self._abort = asyncio.Event()
@@ -183,7 +187,7 @@ class Engine:
         self._used_before = uses(self._budget, self.state, self._earlier_s, self._spent())
         self._started = self._clock()
         resumed = "resumed" if self._committed_before else "started"
-        self.log(resumed, {"workers": self._config.workers})
+        self.log(resumed, {"workers": self._config.workers, "pipeline": self._pipeline.describe()})
         try:
             reason = await self._loop()
         except BaseException:
@@ -283,8 +287,9 @@ class Engine:
             for ticket, vector in recorded_vectors(self._reader):
                 self._background.embedded(ticket, vector)
         self._fill()
+        metric = self._problem.spec.objective.metric
         for commit in self._reader.briefs(metrics=bool(self.state.archipelago.metrics)):
-            applied = self.state.apply(_rows.verdict_of_commit(commit))
+            applied = self.state.apply(_rows.verdict_of_commit(commit, metric))
             found = hypotheses.get(commit.id)
             self._remember(_rows.past_of_commit(commit, applied, found), applied, None)
             if self._background is not None:
@@ -304,8 +309,10 @@ class Engine:
     def _recall_stages(self) -> None:
         for row in self._reader.early_stage_results():
             layers = tuple(row.layers.split())
+            cases = {name: tuple(values) for name, values in row.cases.items()}
+            times = (row.wall_s, row.cpu_s)
             result = StageResult(
-                row.status, row.metrics, row.feedback, None, row.printed, row.wall_s, row.cpu_s, layers
+                row.status, row.metrics, row.feedback, None, row.printed, *times, layers, cases, row.recalled
             )
             self._known.setdefault(row.ticket, {})[row.stage] = result
             self._known_keys.setdefault(row.ticket, {})[row.stage] = row.key
@@ -360,7 +367,9 @@ class Engine:
         saw = self.state.committed
         if number <= len(self._problem.seeds):
             name, text = self._problem.seeds[number - 1]
-            return Ticket(number, None, SEED, SEED, seed, saw, text=text, change=f"seed program {name}")
+            change = f"seed program {name}"
+            asking = self._calls_of_stages(number, saw)
+            return Ticket(number, None, SEED, SEED, seed, saw, calls=asking, text=text, change=change)
         background = self._background
         if background is not None and background.reflects(number):
             asking, view = background.calls(number, saw, None), background.reflection()
@@ -371,7 +380,7 @@ class Engine:
         operator = self._operators[arm.operator]
         chosen = self._select(island, rng, operator)
         parents, others = chosen[: operator.parents_wanted], chosen[operator.parents_wanted :]
-        calls, side = None, None
+        calls, side = self._calls_of_stages(number, saw), None
         if arm.model is not None and background is not None:
             calls = background.calls(number, saw, arm.model)
             side = background.side(calls, operator, island, parents, others, rng)
@@ -383,9 +392,18 @@ class Engine:
             blocks=self._problem.blocks,
             rng=rng,
             max_chars=self._problem.spec.candidate.max_chars,
+            language=self._problem.language,
             model=side,
         )
-        return Ticket(number, island, arm.operator, arm.name, seed, saw, operator, context, calls)
+        sign, archive = self._problem.spec.objective.sign, self.state.archipelago.islands[island].archive
+        bar = bar_of(archive, sign) if self._pipeline.stops_early else None
+        return Ticket(number, island, arm.operator, arm.name, seed, saw, operator, context, calls, bar=bar)
+
+    def _calls_of_stages(self, number: int, saw: int) -> TicketCalls | None:
+        """Return the asking of a ticket whose stages ask a model, whatever its operator does."""
+        if self._background is None or not self._pipeline.asks:
+            return None
+        return self._background.calls(number, saw, None)
 
     def _choose_arm(self, island: int, rng: np.random.Generator) -> Arm:
         """Let the bandit choose, again when the operator would have nothing to work on."""
@@ -418,7 +436,7 @@ class Engine:
             if ticket.view is not None and self._background is not None:
                 lessons = await self._background.reflect(ticket)
                 return Outcome(ticket, "", b"", (), _told(lessons), lessons=lessons)
-            proposal, hashed = await self._proposals.exec(self._propose(ticket))
+            return await self._proposed(ticket)
         except (NoProposal, NoReply, PromptTooLong) as reason:
             return _nothing(ticket, str(reason))
         except RecursionError:
@@ -429,6 +447,10 @@ class Engine:
             if self._script is None or ticket.id not in self._script.starved:
                 raise
             return self._without_call(ticket)  # as on record: its next question was never sent
+
+    async def _proposed(self, ticket: Ticket) -> Outcome:
+        """Have a program proposed, and evaluated unless it is known."""
+        proposal, hashed = await self._proposals.exec(self._propose(ticket))
         outcome = Outcome(
             ticket,
             proposal.text,
@@ -438,6 +460,13 @@ class Engine:
             model=proposal.model,
             idea=proposal.idea,
         )
+        if (
+            self._pipeline.contextual
+        ):  # what it finds belongs to this ticket: timing must not decide whether it asks
+            if self.state.first_with(hashed, up_to=ticket.saw) is not None:
+                return outcome
+            evaluated = self._evaluate(ticket, proposal, hashed)
+            return replace(outcome, evaluation=await self._evaluations.exec(evaluated))
         if self.state.first_with(hashed) is not None:
             return outcome
         running = self._running.get(hashed)
@@ -445,7 +474,7 @@ class Engine:
             return replace(outcome, evaluation=await running, shared=True)
         self._running[hashed] = running = asyncio.get_running_loop().create_future()
         try:
-            evaluation = await self._evaluations.exec(self._evaluate(ticket, proposal.text, hashed))
+            evaluation = await self._evaluations.exec(self._evaluate(ticket, proposal, hashed))
         except RecursionError:
             if not running.done():
                 running.set_exception(_Dropped())
@@ -476,15 +505,15 @@ class Engine:
         One that asks a model looks itself whether what came is new, for it can tell the model why.
         """
         if ticket.proposer is None or ticket.context is None:
-            return Proposal(ticket.text, (), ticket.change), identity(ticket.text)
-        for _ in range(_NOVELTY_ATTEMPTS if ticket.calls is None else 1):
+            return Proposal(ticket.text, (), ticket.change), identity(ticket.text, self._problem.language)
+        for _ in range(_NOVELTY_ATTEMPTS if ticket.context.model is None else 1):
             proposal = await ticket.proposer.propose(ticket.context)
-            hashed = identity(proposal.text)
+            hashed = identity(proposal.text, self._problem.language)
             if self.state.first_with(hashed, up_to=ticket.saw) is None:
                 break
         return proposal, hashed
 
-    async def _evaluate(self, ticket: Ticket, text: str, hashed: bytes) -> Evaluation:
+    async def _evaluate(self, ticket: Ticket, proposal: Proposal, hashed: bytes) -> Evaluation:
         if self._stop is not None:
             raise _Dropped
         keys = self._pipeline.keys(hashed)
@@ -492,9 +521,16 @@ class Engine:
         known = {
             name: result
             for name, result in self._known.get(ticket.id, {}).items()
-            if stored[name] == keys.get(name)
+            # stages that ask do so again, and find the answers on record: so the ticket's calls are counted
+            if stored[name] == keys.get(name) and name not in self._pipeline.asks
         }
-        return await self._pipeline.evaluate(text, known=known)
+        around = None
+        if self._pipeline.contextual:
+            around = surroundings(ticket, proposal.parents, proposal.change, self._programs)
+        # A seed is always evaluated in full: whoever begins a run wants to know that it works, and how
+        # long it takes.
+        code = b"" if ticket.operator == SEED else hashed
+        return await self._pipeline.evaluate(proposal.text, known=known, code=code, around=around)
 
     # -- commit ------------------------------------------------------------------------------------
 
@@ -517,7 +553,7 @@ class Engine:
         ticket, found = outcome.ticket, outcome.evaluation
         first = self.state.first_with(outcome.code_hash) if outcome.code_hash else None
         cost = self._background.cost(ticket) if self._background is not None else 0.0
-        verdict = _rows.verdict_of(outcome, first, cost)
+        verdict = _rows.verdict_of(outcome, first, cost, self._problem.spec.objective.metric)
         if ticket.operator == SEED:
             self._check_seed(outcome, first)
         applied = self.state.apply(verdict)

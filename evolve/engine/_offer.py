@@ -6,8 +6,9 @@ from evolve.engine._config import RunConfig
 from evolve.engine._state import Offer
 from evolve.errors import UsageError
 from evolve.islands import Arm
+from evolve.languages import PYTHON
 from evolve.models import ModelsConfig
-from evolve.operators import Operator, builtin_operators, resolve_operator
+from evolve.operators import TEXT_EDITS, Operator, builtin_operators, resolve_operator
 from evolve.problem import Problem
 
 COMMAND = "command"
@@ -48,6 +49,8 @@ def offer_of(config: RunConfig, problem: Problem) -> Offer:
 
 def _default_mix(models: ModelsConfig | None, problem: Problem) -> dict[str, float]:
     builtin = sorted(builtin_operators().keys() - (set() if problem.blocks else _NEED_BLOCKS))
+    if problem.language.name != PYTHON:
+        builtin = [name for name in builtin if name in TEXT_EDITS]
     if models is None:
         return dict.fromkeys(builtin, 1.0)
     mix = dict(_MODEL_MIX) if models.use else {}

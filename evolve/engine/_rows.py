@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -11,32 +12,34 @@ from evolve.engine._history import Past
 from evolve.engine._state import REFLECTED, Applied, Verdict
 from evolve.engine._tickets import Outcome
 from evolve.pipeline import StageResult
+from evolve.problem import case_metric
 from evolve.prompts import Hypothesis
 from evolve.store import Batch, Brief, HypothesisRow, Row
-
-SKIPPED = "skipped"
-
 
 NOT_EVALUATED = ("duplicate", "refused", REFLECTED)
 
 
-def verdict_of(outcome: Outcome, first: int | None, cost: float) -> Verdict:
+def verdict_of(outcome: Outcome, first: int | None, cost: float, metric: str) -> Verdict:
     """Return what the state needs to know.
 
     Args:
         outcome: What became of the ticket.
         first: An earlier committed program of the same code.
         cost: What the bandit is told that it cost.
+        metric: The objective's.
     """
     ticket, found = outcome.ticket, outcome.evaluation
     status, objective, measures = "duplicate", None, None
+    cases: tuple[float, ...] = ()
     if outcome.lessons is not None:
         status = REFLECTED
     elif outcome.refusal:
         status = "refused"
     elif first is None and found is not None:
         status, objective, measures = found.status, found.objective, found.measures
+        cases = found.cases.get(metric, ())
     arm = _arm_of(outcome)
+    metrics = found.metrics if found is not None and objective is not None else {}
     return Verdict(
         ticket.id,
         ticket.island,
@@ -46,9 +49,16 @@ def verdict_of(outcome: Outcome, first: int | None, cost: float) -> Verdict:
         measures,
         outcome.code_hash,
         cost,
-        found.metrics if found is not None and objective is not None else {},
+        with_cases(metrics, metric, cases),
         outcome.parents,
     )
+
+
+def with_cases(metrics: Mapping[str, float], metric: str, cases: Sequence[float]) -> Mapping[str, float]:
+    """Return metrics with the values that one of them has in each case, for selections that look at cases."""
+    if not cases:
+        return metrics
+    return {**metrics, **{case_metric(metric, case): value for case, value in enumerate(cases)}}
 
 
 def _arm_of(outcome: Outcome) -> str:
@@ -57,7 +67,7 @@ def _arm_of(outcome: Outcome) -> str:
     return ticket.arm if outcome.model is None else f"{ticket.operator}@{outcome.model}"
 
 
-def verdict_of_commit(commit: Brief) -> Verdict:
+def verdict_of_commit(commit: Brief, metric: str) -> Verdict:
     """Return the same from the store."""
     return Verdict(
         commit.id,
@@ -68,7 +78,7 @@ def verdict_of_commit(commit: Brief) -> Verdict:
         commit.measures,
         commit.code_hash,
         commit.cost,
-        commit.metrics,
+        with_cases(commit.metrics, metric, commit.cases.get(metric, ())),
         commit.parents,
     )
 
@@ -168,6 +178,7 @@ def add_commit(
             "objective": verdict.objective,
             "measures": None if verdict.measures is None else list(verdict.measures),
             "metrics": kept.metrics if kept else {},
+            "cases": {name: list(values) for name, values in kept.cases.items()} if kept else {},
             "feedback": outcome.refusal or (kept.feedback if kept else same),
             "duplicate_of": first if verdict.status == "duplicate" else None,
             "wall_s": kept.wall_s if kept else 0.0,
@@ -203,7 +214,7 @@ def _add_archive_rows(batch: Batch, seq: int, program: int, applied: Applied) ->
 
 
 def add_stages(batch: Batch, ticket: int, keys: dict[str, str], stages: dict[str, StageResult]) -> None:
-    """Add the rows of an evaluation's stages."""
+    """Add the rows of an evaluation's stages; those that did not run say what blocked them."""
     batch.stage_results += [
         {
             "ticket": ticket,
@@ -216,9 +227,10 @@ def add_stages(batch: Batch, ticket: int, keys: dict[str, str], stages: dict[str
             "wall_s": result.wall_s,
             "cpu_s": result.cpu_s,
             "layers": " ".join(result.layers),
+            "cases": {case: list(values) for case, values in result.cases.items()},
+            "recalled": result.recalled,
         }
         for name, result in stages.items()
-        if result.status != SKIPPED
     ]
 
 

@@ -39,11 +39,11 @@ from evolve.engine._state import State
 from evolve.errors import EvolveError, RunError, StoreError, UsageError
 from evolve.islands import Preset, load_preset
 from evolve.models import ModelsConfig, preflight
-from evolve.pipeline import Pipeline
+from evolve.pipeline import Pipeline, Recall
 from evolve.problem import Problem, Scalar, load_problem
 from evolve.prompts import ProgramView
 from evolve.sandbox import LocalExecutor, default_policy
-from evolve.store import Reader, Writer
+from evolve.store import CACHE_FILE, Reader, ResultCache, Writer
 
 FAILED = "failed"
 """Event of a session that ended in an error; says which."""
@@ -119,6 +119,7 @@ class RunOptions(TypedDict, total=False):
     budget: Budget | None
     runs: str | Path
     run_id: str | None
+    cache: bool
     display: Display | None
     handle_signals: bool
 
@@ -153,6 +154,7 @@ async def arun(
     budget: Budget | None = None,
     runs: str | Path = "runs",
     run_id: str | None = None,
+    cache: bool = True,
     display: Display | None = None,
     handle_signals: bool = False,
 ) -> RunResult:
@@ -177,6 +179,9 @@ async def arun(
         budget: When to stop; 500 evaluations when nothing is given.
         runs: Folder that gets the run's folder.
         run_id: Name of the run's folder; made from date and problem when omitted.
+        cache: Use results that other runs in `runs` have found for the same program, and keep those of
+        this one;
+            only of stages that are deterministic, so that what is found stays the same.
         display: What shows the progress; nothing when omitted.
         handle_signals: Let SIGINT and SIGTERM stop the run cleanly (twice: at once). Main thread only.
 
@@ -210,7 +215,8 @@ async def arun(
         copy_into(folder, template_folders(config, loaded), memory_file(config))
         config.save(folder)
         writer = Writer(folder, run_row(config, loaded))
-        return await session(folder, config, loaded, writer, display or Quiet(), handle_signals)
+        shown = display or Quiet()
+        return await session(folder, config, loaded, writer, shown, handle_signals, cache=cache)
     except EvolveError:
         remove_if_empty(folder)
         raise
@@ -255,6 +261,7 @@ async def aresume(
     sandbox: str | None = None,
     budget: Budget | None = None,
     models: ModelsConfig | None = None,
+    cache: bool = True,
     display: Display | None = None,
     handle_signals: bool = False,
 ) -> RunResult:
@@ -266,6 +273,7 @@ async def aresume(
         sandbox: Another policy: "strict" or "process".
         budget: Limits that replace those of the run, one by one; one that is given as None is dropped.
         models: The same models with other settings (an address, a limit of rates).
+        cache: See `arun`.
         display: What shows the progress.
         handle_signals: See `arun`.
 
@@ -294,7 +302,7 @@ async def aresume(
     except BaseException:
         writer.close()
         raise
-    return await session(folder, resumed, problem, writer, display or Quiet(), handle_signals)
+    return await session(folder, resumed, problem, writer, display or Quiet(), handle_signals, cache=cache)
 
 
 async def session(
@@ -305,6 +313,8 @@ async def session(
     display: Display,
     handle_signals: bool,
     script: Script | None = None,
+    *,
+    cache: bool = False,
 ) -> RunResult:
     """Run one session of a run and close its writer.
 
@@ -316,6 +326,7 @@ async def session(
         display: What shows the progress.
         handle_signals: See `arun`.
         script: The order of a recorded run, to be repeated without any call.
+        cache: Whether to use and keep results of other runs beside this one's folder.
     """
     problem = measured(problem, config.islands)
     with contextlib.closing(writer), Reader(folder) as reader:
@@ -334,10 +345,15 @@ async def session(
             executor = await stack.enter_async_context(
                 LocalExecutor(problem, config.workers, policy=config.sandbox)
             )
+            recall = None
+            if cache:
+                shelf = ResultCache(folder.parent / CACHE_FILE, warn=display.message)
+                stack.callback(shelf.close)
+                recall = Recall(shelf, problem, executor.policy)
             engine = Engine(
                 config,
                 problem,
-                Pipeline(problem, executor),
+                Pipeline(problem, executor, recall=recall),
                 state,
                 offer.operators,
                 writer,

@@ -20,6 +20,7 @@ from evolve.islands import Preset
 from evolve.memory import Memory, load_memory
 from evolve.models import CallBudget, Models, ModelsConfig, parse_model_option, scrub
 from evolve.operators import marker_fault
+from evolve.pipeline import load_stages
 from evolve.problem import Problem, with_descriptors
 from evolve.prompts import Prompts
 from evolve.store import Reader, Writer
@@ -58,6 +59,15 @@ def check_usable(config: RunConfig, problem: Problem) -> None:
             calls limits nothing, the memory or a template cannot be used.
         ProblemError: a template of the problem, or an EVOLVE-BLOCK comment of a seed, is wrong.
     """
+    graph, kinds = load_stages(measured(problem, config.islands))
+    if config.models is None:
+        for name, spec in graph.specs.items():
+            if getattr(kinds[name], "asks", False) and spec.options.get("objective"):
+                raise UsageError(
+                    f"stage {name!r} of {problem.name}: asks a model for the objective, and this run "
+                    f"has none. "
+                    "Give --model PROVIDER/NAME."
+                )
     State(measured(problem, config.islands), config, offer_of(config, problem))
     for name, text in problem.seeds:
         if fault := marker_fault(text):

@@ -148,7 +148,8 @@ class State:
 
     def _insert(self, verdict: Verdict) -> list[tuple[int, Insertion]]:
         if verdict.objective is None or verdict.measures is None or self._lacks_metric(verdict):
-            if verdict.island is not None:
+            # an error is the problem's own fault: it says nothing about what made the program
+            if verdict.island is not None and verdict.status != "error":
                 self.archipelago.record_failure(
                     verdict.island,
                     verdict.arm,

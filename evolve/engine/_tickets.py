@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evolve import languages
+from evolve.languages import PYTHON, Language
 from evolve.models import TicketCalls
 from evolve.operators import Context, Idea, Operator
-from evolve.pipeline import Evaluation
+from evolve.pipeline import Bar, Evaluation
 from evolve.prompts import Lesson, PromptContext
 from evolve.source import code_hash
 
@@ -31,8 +33,15 @@ def ticket_seed(run_seed: int, ticket: int) -> int:
     return (int(high) << 32 | int(low)) >> 1
 
 
-def identity(text: str) -> bytes:
-    """Return 16 bytes that are equal for equal programs: the hash of the code, or of text that is none."""
+def identity(text: str, language: Language | None = None) -> bytes:
+    """Return 16 bytes that are equal for equal programs: the hash of the code, or of text that is none.
+
+    Args:
+        text: The program.
+        language: What it is written in; None: Python.
+    """
+    if language is not None and language.name != PYTHON:
+        return languages.code_hash(text, language)
     try:
         return code_hash(text)
     except SyntaxError:
@@ -56,6 +65,7 @@ class Ticket:
         view: What the prompt of a reflection shows.
         text: The seed program's text.
         change: What to record about a seed.
+        bar: What its program has to reach, by the commits that it saw; None when nobody asks.
     """
 
     id: int
@@ -70,6 +80,7 @@ class Ticket:
     view: PromptContext | None = None
     text: str = ""
     change: str = ""
+    bar: Bar | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from evolve.errors import ProblemError, RunError, StoreError, UsageError
 from evolve.export._evaluate import artifact_of, evaluate_fresh
 from evolve.export._module import is_module, module_text, program_of
 from evolve.export._picture import draw_pictures
+from evolve.languages import PYTHON
 from evolve.pipeline import Evaluation
 from evolve.problem import Problem, load_problem
 from evolve.store import Commit, Reader
@@ -75,7 +76,7 @@ async def export(run: Path, out: Path | None = None, program: int | None = None)
         )
     module = module_text(problem, text, commit.evaluation.objective, run.name, commit.program.id)
     again = await evaluate_fresh(problem, program_of(module), config.sandbox)
-    _check_same(commit, again)
+    _check_same(commit, again, problem)
     folder = out or run / ("best" if program is None else f"program-{program}")
     result = {
         "format": FORMAT,
@@ -94,7 +95,7 @@ async def export(run: Path, out: Path | None = None, program: int | None = None)
         "feedback": again.feedback,
         "references": [record.model_dump(mode="json") for record in problem.records],
         "program": {
-            "file": "program.py",
+            "file": problem.language.file,
             "sha256": hashlib.sha256(module.encode()).hexdigest(),
             "id": commit.program.id,
             "operator": commit.program.operator,
@@ -113,12 +114,12 @@ async def export(run: Path, out: Path | None = None, program: int | None = None)
         "lineage": lineage,
         "exported": {"version": evolve.__version__, "at": datetime.now(UTC).isoformat()},
     }
-    _check_free(folder)
+    _check_free(folder, problem)
     pictures, note = _write(problem, folder, module, result, artifact_of(again))
     if problem.trust == "shared":
         note = "\n".join(filter(None, (note, SHARED_NOTE)))
     assert again.objective is not None
-    return Exported(folder, folder / "program.py", pictures, again.objective, note)
+    return Exported(folder, folder / problem.language.file, pictures, again.objective, note)
 
 
 def _chosen(reader: Reader, problem: Problem, run: Path, program: int | None) -> Commit:
@@ -154,9 +155,10 @@ def _lineage(reader: Reader, commit: Commit) -> list[dict[str, Any]]:
     return chain[::-1]
 
 
-def _check_same(commit: Commit, again: Evaluation) -> None:
+def _check_same(commit: Commit, again: Evaluation, problem: Problem) -> None:
+    """Refuse a program that scores differently now, but for problems that declare measurements to vary."""
     before = commit.evaluation.objective
-    if again.objective != before:
+    if again.objective != before and (problem.steady or again.status != "valid"):
         found = again.objective if again.status == "valid" else f"{again.status}: {again.feedback}"
         raise RunError(
             f"program {commit.program.id}: scored {before!r} during the run and {found!r} when evaluated "
@@ -165,10 +167,14 @@ def _check_same(commit: Commit, again: Evaluation) -> None:
         )
 
 
-def _check_free(folder: Path) -> None:
-    """Refuse to overwrite a program that no export wrote."""
-    path = folder / "program.py"
-    if path.is_file() and not is_module(path.read_text(encoding="utf-8", errors="replace")):
+def _check_free(folder: Path, problem: Problem) -> None:
+    """Refuse to overwrite a program that no export wrote; only a module says so itself."""
+    path = folder / problem.language.file
+    if problem.language.name == PYTHON:
+        ours = path.is_file() and is_module(path.read_text(encoding="utf-8", errors="replace"))
+    else:
+        ours = (folder / "result.json").is_file()
+    if path.is_file() and not ours:
         raise UsageError(
             f"{path}: exists and was not written by an export. Choose another folder with --out."
         )
@@ -180,7 +186,7 @@ def _write(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "result.json").unlink(missing_ok=True)  # it comes last: a half-written export is none
-        (folder / "program.py").write_text(module, encoding="utf-8")
+        (folder / problem.language.file).write_text(module, encoding="utf-8")
         if artifact is not None:
             (folder / "solution.json").write_text(solution_text(artifact))
         pictures, note = draw_pictures(problem, artifact, folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import evolve
+from evolve.languages import PYTHON
 from evolve.problem import Problem
 
 _ORIGIN = "# Found by Evolve "
@@ -13,8 +14,10 @@ def module_text(problem: Problem, text: str, objective: float | None, run: str, 
     """Return a module that can be imported and, run by itself, prints what the entry returns.
 
     With an evaluator of another engine nobody knows the entry's arguments: if it needs any, there is no
-    main part.
+    main part. Programs in other languages than Python are returned as they are.
     """
+    if problem.language.name != PYTHON:
+        return text
     arguments = ", ".join(f"{k}={v!r}" for k, v in problem.entry_arguments(problem.cases[0]).items())
     title = " ".join(problem.spec.problem.title.split())
     called = problem.spec.candidate.entry

@@ -83,7 +83,7 @@ async def verify(folder: Path, problem: str | None = None, policy: str | None = 
     claimed = claim.objective.value
     if again.status != "valid":
         differences.append(f"the program is {again.status}: {again.feedback}")
-    else:
+    elif declared.steady:
         differences += [
             f"{name}: claimed {value!r}, found {again.metrics.get(name)!r}"
             for name, value in claim.metrics.items()

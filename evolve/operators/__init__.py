@@ -11,8 +11,10 @@ from evolve.operators._markers import has_markers, marker_fault, outside_unchang
 from evolve.operators._model_operators import ModelOperator, model_operators
 from evolve.operators._registry import builtin_operators, resolve_operator
 from evolve.operators._similar import fingerprint, similarity
+from evolve.operators._text import TEXT_EDITS
 
 __all__ = [
+    "TEXT_EDITS",
     "Context",
     "Idea",
     "ModelOperator",

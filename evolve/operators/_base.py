@@ -8,6 +8,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from evolve.languages import LANGUAGES, PYTHON, Language
 from evolve.models import Ask
 from evolve.problem import Block
 from evolve.prompts import PromptContext, Prompts
@@ -65,6 +66,7 @@ class Context:
         rng: The ticket's own generator.
         max_chars: Longest text that the pipeline accepts.
         model: For operators that ask a model; None for all others.
+        language: What programs are written in.
     """
 
     entry: str
@@ -75,6 +77,7 @@ class Context:
     rng: np.random.Generator
     max_chars: int = 40_000
     model: ModelSide | None = None
+    language: Language = LANGUAGES[PYTHON]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,11 @@ Cheap ones only, each with a sentence for the model: what was expected, what cam
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 
+from evolve import languages
+from evolve.languages import PYTHON
 from evolve.operators._base import Context
 from evolve.operators._flow import top_names
 from evolve.operators._markers import outside_unchanged
@@ -39,6 +42,9 @@ def check_program(text: str, context: Context, base: str, others: Iterable[str] 
     reason = outside_unchanged(base, text)
     if reason:
         raise Unusable(reason)
+    if context.language.name != PYTHON:
+        _check_text(text, context, (base, *others))
+        return
     tree = _compiled(text)
     _check_entry(tree, context)
     _check_complete(tree, base)
@@ -49,6 +55,20 @@ def check_program(text: str, context: Context, base: str, others: Iterable[str] 
                 "The program says the same as one that it was made from; comments and layout do not count. "
                 "Change what it does."
             )
+
+
+def _check_text(text: str, context: Context, others: Iterable[str]) -> None:
+    """Check what can be told of a program without a syntax tree."""
+    if not text.strip():
+        raise Unusable("The program is empty. Give the whole program.")
+    if context.entry and not re.search(rf"\b{re.escape(context.entry)}\b", text):
+        raise Unusable(f"The program must define `{context.entry}`. Give the whole program.")
+    new = languages.code_hash(text, context.language)
+    if any(languages.code_hash(other, context.language) == new for other in others):
+        raise Unusable(
+            "The program says the same as one that it was made from; comments and layout do not count. "
+            "Change what it does."
+        )
 
 
 def check_shorter(text: str, base: str) -> None:

@@ -6,9 +6,9 @@ def pack(n): ...
 # EVOLVE-BLOCK-END
 ```
 
-A program without such lines may change everywhere. Lines are looked at, not syntax: a line of a
-string that reads like a marker is one. What stands outside must stay code, too: the same statements,
-within the same ones.
+Other languages begin the lines by their own comments. A program without such lines may change everywhere.
+Lines are looked at, not syntax: a line of a string that reads like a marker is one. What stands outside must
+stay code, too: the same statements, within the same ones.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import re
 
 from evolve.operators._frozen import Place, moved_line
 
-_MARKER = re.compile(r"[ \t]*#[ \t]*EVOLVE-BLOCK-(?P<kind>START|END)\b.*")
+_MARKER = re.compile(r"[ \t]*(?:#|//|--|;|%|/\*|<!--)[ \t]*EVOLVE-BLOCK-(?P<kind>START|END)\b.*")
 _WORD = "EVOLVE-BLOCK-"  # looking for it first is a hundred times faster than the pattern
 
 

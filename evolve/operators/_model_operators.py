@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from evolve.languages import PYTHON
 from evolve.models import NoReply, Reply
 from evolve.operators._base import Context, ModelSide, NoProposal, Proposal
 from evolve.operators._checks import check_program, check_shorter
 from evolve.operators._diff import edited, has_blocks
 from evolve.operators._fields import change_of, idea_of, summary
-from evolve.operators._reply import Answer, Unusable, is_program, mentions, program_of, take_apart
+from evolve.operators._reply import Answer, Unusable, is_program, mentions, program_of, take_apart, text_of
 from evolve.prompts import PromptTooLong
 
 
@@ -157,6 +158,8 @@ def read_program(answer: Answer, task: Task, context: Context) -> str:
     Raises:
         Unusable: see `program_of` and `edited`.
     """
+    if context.language.name != PYTHON:
+        return edited(task.base, answer) if has_blocks(answer.text) else text_of(answer)
     if has_blocks(answer.text):
         try:
             text = program_of(answer, context.entry, context.max_chars)
@@ -173,6 +176,8 @@ def read_edits(answer: Answer, task: Task, context: Context) -> str:
     Raises:
         Unusable: see `edited`.
     """
+    if context.language.name != PYTHON:
+        return edited(task.base, answer) if has_blocks(answer.text) else text_of(answer)
     if not has_blocks(answer.text) and mentions(answer.text, context.entry):
         return program_of(answer, context.entry, context.max_chars)
     return edited(task.base, answer)

@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
+from evolve.languages import PYTHON
 from evolve.operators._base import Context, NoProposal, Parent, Proposal
 from evolve.operators._flow import NONE, Flow, loose_names, top_names
 from evolve.operators._markers import outside_unchanged
@@ -17,6 +18,7 @@ from evolve.operators._names import Names, names_in
 from evolve.operators._random import chance, weighted
 from evolve.operators._sites import Site, sites
 from evolve.operators._source import Edit, Source, blocks_of, functions
+from evolve.operators._text import propose_text
 from evolve.source import accepts, check_compiles, find_function, may_return, parse, tree_hash
 
 TRIES = 16
@@ -202,6 +204,8 @@ class BuiltinOperator:
         Raises:
             NoProposal: nothing applicable in this context.
         """
+        if context.language.name != PYTHON:
+            return propose_text(self.name, context)
         if len(context.parents) < self.parents_wanted:
             raise NoProposal(f"{self.name}: needs {self.parents_wanted} parents, got {len(context.parents)}")
         program = Program.of(context.parents[0], context)

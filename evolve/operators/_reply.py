@@ -235,6 +235,24 @@ def program_of(answer: Answer, entry: str, max_chars: int = 100_000) -> str:
     return text
 
 
+def text_of(answer: Answer) -> str:
+    """Return the program in a reply when it is not Python: the longest code block, the later of equals.
+
+    Raises:
+        Unusable: there is none, or only the beginning of one.
+    """
+    asked = "Answer with the whole program in one fenced code block."
+    if not answer.raw.strip():
+        raise Unusable(CUT_OFF if answer.cut else f"The reply is empty. {asked}")
+    blocks = [fence for fence in answer.fences if fence.text.strip()]
+    if not blocks:
+        raise Unusable(CUT_OFF if answer.cut else f"The reply holds no code block. {asked}")
+    best = max(reversed(blocks), key=lambda fence: len(fence.text))
+    if not best.closed and answer.cut:
+        raise Unusable(CUT_OFF)
+    return best.text.strip("\n") + "\n"
+
+
 def mentions(text: str, entry: str) -> bool:
     """Tell whether a line of the text begins the definition of the entry; the rest need not be Python."""
     return re.search(rf"^def[ \t]+{re.escape(entry)}\b", text, re.MULTILINE) is not None

@@ -1,8 +1,46 @@
 """The pipeline: stages, wired as a graph, that turn a program into an evaluation."""
 
 from evolve.pipeline._evaluator import SHARED_TRUST
-from evolve.pipeline._pipeline import Evaluation, Pipeline
-from evolve.pipeline._stage import OK, Stage, StageResult, Task
-from evolve.pipeline._stages import Scored
+from evolve.pipeline._pipeline import Evaluation, Pipeline, load_stages
+from evolve.pipeline._recall import Recall, Shelf
+from evolve.pipeline._stage import (
+    IDLE,
+    NOT_RUN,
+    OK,
+    SKIPPED,
+    Ancestor,
+    Bar,
+    Outputs,
+    Parsed,
+    Ports,
+    Scored,
+    Signal,
+    Stage,
+    StageResult,
+    Surroundings,
+    Task,
+)
 
-__all__ = ["OK", "SHARED_TRUST", "Evaluation", "Pipeline", "Scored", "Stage", "StageResult", "Task"]
+__all__ = [
+    "IDLE",
+    "NOT_RUN",
+    "OK",
+    "SHARED_TRUST",
+    "SKIPPED",
+    "Ancestor",
+    "Bar",
+    "Evaluation",
+    "Outputs",
+    "Parsed",
+    "Pipeline",
+    "Ports",
+    "Recall",
+    "Scored",
+    "Shelf",
+    "Signal",
+    "Stage",
+    "StageResult",
+    "Surroundings",
+    "Task",
+    "load_stages",
+]

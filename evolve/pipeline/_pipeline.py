@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from graphlib import CycleError, TopologicalSorter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
+from typing import Any
 
 from evolve._toml import suggest
 from evolve.errors import ProblemError, SandboxError
-from evolve.pipeline._stage import OK, Stage, StageResult, Task
+from evolve.pipeline._graph import Graph, check_edges
+from evolve.pipeline._lanes import CPU, Lanes
+from evolve.pipeline._recall import Recall
+from evolve.pipeline._schedule import Results, metrics_of, run_graph
+from evolve.pipeline._stage import NOT_RUN, OK, Stage, StageResult, Surroundings, Task
 from evolve.pipeline._stages import BUILTIN_STAGES
 from evolve.problem import Problem, StageSpec, declared_metrics
 from evolve.sandbox import Executor
 
-SKIPPED = "skipped"
+_MOST_BACKOFF_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class Evaluation:
         feedback: Text for the next proposer.
         stages: Every stage's result by name, in execution order.
         wall_s: Wall-clock seconds of the whole evaluation.
+        cases: Metrics by name, a value for each case, where there are several; empty unless valid.
     """
 
     status: str
@@ -42,6 +48,7 @@ class Evaluation:
     feedback: str
     stages: dict[str, StageResult]
     wall_s: float
+    cases: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 class Pipeline:
@@ -53,44 +60,98 @@ class Pipeline:
     """
 
     def __init__(
-        self, problem: Problem, executor: Executor, *, clock: Callable[[], float] = time.monotonic
+        self,
+        problem: Problem,
+        executor: Executor,
+        *,
+        recall: Recall | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Check the declared stages.
 
+        Args:
+            problem: What programs are for.
+            executor: Where untrusted code runs.
+            recall: Results of other runs; None: none are used, and none are kept.
+            clock: Seconds, of no particular beginning.
+            sleep: Waits for some seconds.
+
         Raises:
-            ProblemError: an unknown kind, a cycle, or a stage that its kind refuses.
+            ProblemError: an unknown kind, a cycle, data that a stage cannot read, or what its kind refuses.
         """
         self._problem = problem
         self._executor = executor
+        self._recall = recall
         self._clock = clock
-        self._specs = _in_order(problem)
-        self._kinds: dict[str, Stage] = {}
-        for spec in self._specs.values():
-            kind = _resolve_kind(problem, spec)
-            kind.check(problem, spec)
-            self._kinds[spec.name] = kind
-        self._fixed_keys = {name: self._fixed_key(spec) for name, spec in self._specs.items()}
+        self._sleep = sleep
+        self._lanes = Lanes()
+        self._graph, self._kinds = load_stages(problem)
+        self._fixed_keys = {name: self._fixed_key(spec) for name, spec in self._graph.specs.items()}
+        self._repeatable = self._repeatable_stages()
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether a stage stops when a program cannot reach the elite of its cell any more."""
+        return any(spec.options.get("early_stop") is True for spec in self._graph.specs.values())
+
+    @property
+    def asks(self) -> frozenset[str]:
+        """Names of the stages that may ask a model."""
+        return frozenset(name for name, kind in self._kinds.items() if getattr(kind, "asks", False))
+
+    @property
+    def contextual(self) -> bool:
+        """Whether results belong to one ticket: they depend on the program's parents, or ask a model."""
+        return self.stops_early or any(getattr(kind, "contextual", False) for kind in self._kinds.values())
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Return the graph as plain data, in the order of execution."""
+        keep = {"name", "kind", "needs", "after", "on_failure", "always", "when"}
+        return [
+            {key: value for key, value in spec.model_dump(mode="json", include=keep).items() if value}
+            for spec in self._graph.specs.values()
+        ]
 
     def _fixed_key(self, spec: StageSpec) -> bytes:
-        """Hash what a stage's result depends on besides the program and the stages it needs."""
+        """Hash what a stage's result depends on besides the program and the stages before it."""
         version = self._kinds[spec.name].version
         content = [version, spec.model_dump(mode="json"), self._problem.digest, self._problem.params]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
+
+    def _repeatable_stages(self) -> frozenset[str]:
+        """Name the stages whose results hold for later runs: equal programs get equal ones, all the way."""
+        found: set[str] = set()
+        for name, spec in self._graph.specs.items():
+            kind = self._kinds[name]
+            steady = (
+                getattr(kind, "deterministic", True) if spec.deterministic is None else spec.deterministic
+            )
+            bound = getattr(kind, "contextual", False) or spec.options.get("early_stop", False)
+            if steady and not bound and found.issuperset(self._graph.before[name]):
+                found.add(name)
+        return frozenset(found)
 
     def keys(self, code_hash: bytes) -> dict[str, str]:
         """Return, for each stage, the hash of all that its result depends on.
 
         The stage's kind and version, its declaration, the problem, its parameters, the program's
-        normalised code, and the same of every stage that it needs.
+        normalised code, and the same of every stage before it.
         """
         keys: dict[str, str] = {}
-        for name, spec in self._specs.items():
-            needed = "".join(keys[need] for need in spec.needs)
+        for name in self._graph.specs:
+            needed = "".join(keys[earlier] for earlier in self._graph.before[name])
             keys[name] = hashlib.sha256(self._fixed_keys[name] + code_hash + needed.encode()).hexdigest()[:32]
         return keys
 
     async def evaluate(
-        self, text: str, *, known: Mapping[str, StageResult] | None = None, artifact: bool = False
+        self,
+        text: str,
+        *,
+        known: Results | None = None,
+        artifact: bool = False,
+        code: bytes = b"",
+        around: Surroundings | None = None,
     ) -> Evaluation:
         """Evaluate a program.
 
@@ -98,59 +159,64 @@ class Pipeline:
             text: The program.
             known: Results of earlier stages by stage name; used where no value of theirs is needed.
             artifact: Ask the scorer for the verified solution; it is in the score stage's value.
+            code: Hash of the program's normalised code, by which results of other runs are recalled and kept;
+                empty: they are not.
+            around: What is known about the program besides.
 
         Raises:
             SandboxError: the infrastructure failed in spite of the retries.
         """
         started = self._clock()
-        known = self._usable(known or {})
-        tasks: dict[str, asyncio.Task[StageResult]] = {}
-        try:
-            async with asyncio.TaskGroup() as group:
-                for name, spec in self._specs.items():
-                    tasks[name] = group.create_task(self._node(spec, text, tasks, known, artifact))
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
-        results = {name: task.result() for name, task in tasks.items()}
+        recalling = self._recall if code and not artifact else None
+        keys = self.keys(code) if recalling else {}
+        if recalling is not None:
+            recalled = recalling.get({name: keys[name] for name in self._repeatable})
+            known = {**recalled, **(known or {})}
+        usable = self._usable(known or {})
+        around = around or Surroundings()
+
+        async def execute(name: str, before: Results) -> StageResult:
+            if name in usable:
+                return usable[name]
+            spec = self._graph.specs[name]
+            inputs = {need: before[need] for need in spec.needs}
+            metrics = metrics_of(before)
+            return await self._attempt(
+                Task(text, self._problem, spec, inputs, self._executor, artifact, metrics, around, before)
+            )
+
+        results = await run_graph(self._graph, execute)
+        if recalling is not None:
+            fresh = {name: results[name] for name in self._repeatable if name not in usable}
+            recalling.put({keys[name]: result for name, result in fresh.items()})
         return self._conclude(results, self._clock() - started)
 
-    def _usable(self, known: Mapping[str, StageResult]) -> dict[str, StageResult]:
+    def _usable(self, known: Results) -> dict[str, StageResult]:
         """Keep what can be recalled: not a result whose in-memory value somebody still has to read."""
         wanted: set[str] = set()
-        for name in reversed(self._specs):
+        specs = self._graph.specs
+        for name in reversed(specs):
             if (name not in known or name in wanted) and self._kinds[name].needs_value:
-                wanted.update(self._specs[name].needs)
+                wanted.update(specs[name].needs)
         return {name: result for name, result in known.items() if name not in wanted or result.status != OK}
 
-    async def _node(
-        self,
-        spec: StageSpec,
-        text: str,
-        tasks: Mapping[str, asyncio.Task[StageResult]],
-        known: Mapping[str, StageResult],
-        artifact: bool,
-    ) -> StageResult:
-        inputs = {need: await tasks[need] for need in spec.needs}
-        for earlier in spec.after:
-            await tasks[earlier]
-        if spec.name in known:
-            return known[spec.name]
-        if any(result.status != OK for result in inputs.values()):
-            return StageResult(SKIPPED)
-        return await self._attempt(Task(text, self._problem, spec, inputs, self._executor, artifact))
-
     async def _attempt(self, task: Task) -> StageResult:
-        """Execute a stage; try again after a failure that is not the program's."""
-        kind = self._kinds[task.spec.name]
-        limit = kind.timeout_s(self._problem, task.spec)
-        for attempt in range(task.spec.retries + 1):
-            started = self._clock()
+        """Execute a stage; try again, later each time, after a failure that is not the program's."""
+        kind, spec = self._kinds[task.spec.name], task.spec
+        limit = kind.timeout_s(self._problem, spec)
+        usual: str = getattr(kind, "concurrency", CPU)
+        lane = spec.concurrency or usual
+        for attempt in range(spec.retries + 1):
             try:
-                async with asyncio.timeout(limit):
-                    result = await kind.execute(task)
+                async with self._lanes.enter(lane):
+                    started = self._clock()
+                    async with asyncio.timeout(limit):
+                        result = await kind.execute(task)
+                result = _finite(spec, result)
                 return result if result.wall_s else replace(result, wall_s=self._clock() - started)
             except (SandboxError, TimeoutError) as error:
-                if attempt < task.spec.retries:
+                if attempt < spec.retries:
+                    await self._sleep(min(spec.backoff_s * 2**attempt, _MOST_BACKOFF_S))
                     continue
                 reason = str(error).rstrip(".") or f"no answer within {limit:g} s"
                 if await self._works_for_a_seed(task):
@@ -158,7 +224,7 @@ class Pipeline:
                     feedback = f"the sandbox failed {attempt + 1} times on this program: {reason}"
                     return StageResult("failed", feedback=feedback)
                 raise SandboxError(
-                    f"stage {task.spec.name!r} failed {attempt + 1} times for reasons outside of the "
+                    f"stage {spec.name!r} failed {attempt + 1} times for reasons outside of the "
                     f"program: {reason}. The run can be resumed when the cause is mended."
                 ) from error
         raise AssertionError("unreachable: the last attempt returns or raises")
@@ -174,33 +240,70 @@ class Pipeline:
             return False
 
     def _conclude(self, results: dict[str, StageResult], wall_s: float) -> Evaluation:
-        metrics = {name: value for result in results.values() for name, value in result.metrics.items()}
-        failure = next((r for r in results.values() if r.status not in (OK, SKIPPED)), None)
+        metrics = metrics_of(results)
+        failure = next((r for r in results.values() if r.status not in (OK, *NOT_RUN)), None)
+        said = [r.feedback for r in results.values() if r.feedback and r.status not in NOT_RUN]
         if failure is not None:
-            return Evaluation(failure.status, None, None, metrics, failure.feedback, results, wall_s)
+            # the failure first, then what stages said that run nevertheless
+            more = [text for text in said if text != failure.feedback] if self._comments() else []
+            feedback = "\n".join((failure.feedback, *more))
+            return Evaluation(failure.status, None, None, metrics, feedback, results, wall_s)
         spec = self._problem.spec
         missing = declared_metrics(spec) - metrics.keys()
         if missing:
             text = f"no stage delivered the declared metric {min(missing)!r}; add it in the scorer"
             return Evaluation("error", None, None, metrics, text, results, wall_s)
-        feedback = "\n".join(result.feedback for result in results.values() if result.feedback)
         measures = tuple(metrics[measure.metric] for measure in spec.measures)
+        cases = {name: values for result in results.values() for name, values in result.cases.items()}
         return Evaluation(
-            "valid", metrics[spec.objective.metric], measures, metrics, feedback, results, wall_s
+            "valid",
+            metrics[spec.objective.metric],
+            measures,
+            metrics,
+            "\n".join(said),
+            results,
+            wall_s,
+            cases,
         )
 
+    def _comments(self) -> bool:
+        """Tell whether there are stages that comment on failures."""
+        return any(spec.always or spec.on_failure for spec in self._graph.specs.values())
 
-def _in_order(problem: Problem) -> dict[str, StageSpec]:
-    """Sort the stages so that each comes after what it needs; declared order otherwise."""
-    specs = {spec.name: spec for spec in problem.spec.stages}
-    sorter = TopologicalSorter({name: (*spec.needs, *spec.after) for name, spec in specs.items()})
-    try:
-        return {name: specs[name] for name in sorter.static_order()}
-    except CycleError as error:
-        raise ProblemError(
-            f"{problem.folder / 'problem.toml'}: stages: they need each other in a circle: "
-            f"{' -> '.join(error.args[1])}. Remove one of these needs."
-        ) from None
+
+def load_stages(problem: Problem) -> tuple[Graph, dict[str, Stage]]:
+    """Return a problem's graph with the kinds of its stages, all checked.
+
+    Raises:
+        ProblemError: an unknown kind, a cycle, data that a stage cannot read, or what its kind refuses.
+    """
+    graph = Graph.of(problem.spec.stages, str(problem.folder / "problem.toml"))
+    kinds = {spec.name: _resolve_kind(problem, spec) for spec in graph.specs.values()}
+    check_edges(problem, graph, kinds)
+    for name, spec in graph.specs.items():
+        kinds[name].check(problem, spec)
+    return _asking_in_turn(problem, graph, kinds), kinds
+
+
+def _asking_in_turn(problem: Problem, graph: Graph, kinds: Mapping[str, Stage]) -> Graph:
+    """Have stages that ask a model wait for each other: the questions of a ticket are numbered."""
+    asking = [name for name in graph.specs if getattr(kinds[name], "asks", False)]
+    if len(asking) < 2:
+        return graph
+    after = dict(zip(asking[1:], asking, strict=False))
+    stages = [
+        spec.model_copy(update={"after": (*spec.after, after[name])}) if name in after else spec
+        for name, spec in graph.specs.items()
+    ]
+    return Graph.of(tuple(stages), str(problem.folder / "problem.toml"))
+
+
+def _finite(spec: StageSpec, result: StageResult) -> StageResult:
+    """Turn a metric that is no finite number into an error: it could be compared with nothing."""
+    for name, value in result.metrics.items():
+        if not math.isfinite(value):
+            return StageResult("error", feedback=f"stage {spec.name!r} gave the metric {name} = {value}")
+    return result
 
 
 def _resolve_kind(problem: Problem, spec: StageSpec) -> Stage:

@@ -1,28 +1,37 @@
-"""The built-in kinds of stages: parse, run, score, complexity; and the table of all of them."""
+"""The kinds of stages that every problem uses: parse, run, text, score, complexity; and the list of all."""
 
 from __future__ import annotations
 
 import ast
-import math
-from dataclasses import dataclass, replace
-from typing import Any
+import re
+from dataclasses import replace
 
-from evolve.errors import ProblemError
+from evolve.languages import PYTHON, code_lines, tokens
+from evolve.pipeline._cases import Row, case_name, chosen_cases, united
+from evolve.pipeline._command import Command
+from evolve.pipeline._declared import known_options as _known_options
 from evolve.pipeline._descriptors import Descriptors
 from evolve.pipeline._evaluator import Evaluate
-from evolve.pipeline._stage import OK, Stage, StageResult, Task
-from evolve.problem import EVALUATOR, Problem, StageSpec, case_metric
-from evolve.sandbox import CodecError, Limits, decode
+from evolve.pipeline._gate import Gate
+from evolve.pipeline._lineage import Lineage
+from evolve.pipeline._opinions import Insight, Judge
+from evolve.pipeline._repeat import Repeat
+from evolve.pipeline._running import limits_of, run_case
+from evolve.pipeline._stage import OK, Outputs, Parsed, Ports, Scored, Stage, StageResult, Task
+from evolve.problem import EVALUATOR, Problem, StageSpec
+from evolve.sandbox import CodecError, decode, encode
 from evolve.source import accepts, find_function, read
-
-_MIB = 2**20
 
 
 class Parse:
-    """Check that the text is a program: its size, its syntax, its entry and the entry's parameters."""
+    """Check that the text is a program: its size, its syntax, its entry and the entry's parameters.
+
+    Of other languages than Python the size is checked, and that the entry's name occurs.
+    """
 
     version = "1"
     needs_value = False
+    ports = Ports(gives=Parsed)
 
     def check(self, problem: Problem, spec: StageSpec) -> None:
         """See `Stage.check`."""
@@ -33,12 +42,14 @@ class Parse:
         return 30.0
 
     async def execute(self, task: Task) -> StageResult:
-        """See `Stage.execute`; the value is the syntax tree, to be looked at only."""
+        """See `Stage.execute`; the tree is to be looked at only."""
         candidate = task.problem.spec.candidate
         if len(task.text) > candidate.max_chars:
             return _refused(
                 f"the program has {len(task.text):,} characters; at most {candidate.max_chars:,} are allowed"
             )
+        if candidate.language != PYTHON:
+            return self._surface(task)
         try:
             tree = read(task.text)
         except SyntaxError as error:
@@ -49,7 +60,18 @@ class Parse:
         if not accepts(entry, task.problem.arguments):
             names = ", ".join(task.problem.arguments) or "none"
             return _refused(f"`{candidate.entry}` must be callable with the keyword arguments {names}")
-        return StageResult(value=tree)
+        return StageResult(value=Parsed(tree))
+
+    @staticmethod
+    def _surface(task: Task) -> StageResult:
+        entry = task.problem.spec.candidate.entry
+        if not task.text.strip():
+            return _refused("the text is empty")
+        if "\0" in task.text:
+            return _refused("the text holds a NUL character")
+        if entry and not re.search(rf"\b{re.escape(entry)}\b", task.text):
+            return _refused(f"the program must define `{entry}`")
+        return StageResult(value=Parsed(None))
 
 
 class Run:
@@ -57,10 +79,12 @@ class Run:
 
     version = "1"
     needs_value = False
+    ports = Ports(accepts=(Parsed,), gives=Outputs)
 
     def check(self, problem: Problem, spec: StageSpec) -> None:
         """See `Stage.check`."""
-        _known_options(problem, spec)
+        _known_options(problem, spec, "cases")
+        chosen_cases(problem, spec)
 
     def timeout_s(self, problem: Problem, spec: StageSpec) -> float:
         """See `Stage.timeout_s`."""
@@ -68,41 +92,29 @@ class Run:
         return 150.0 + len(problem.cases) * ((spec.timeout_s or problem.spec.candidate.timeout_s) + 10.0)
 
     async def execute(self, task: Task) -> StageResult:
-        """See `Stage.execute`; the value is the list of encoded outputs, a case each."""
-        candidate = task.problem.spec.candidate
-        limits = Limits(
-            wall_s=task.spec.timeout_s or candidate.timeout_s,
-            memory_mb=candidate.memory_mb,
-            processes=candidate.processes,
-            cpu_s=candidate.cpu_s,
-            scratch_mb=candidate.scratch_mb,
-            output_bytes=int(candidate.output_mb * _MIB),
-        )
-        if candidate.one_process and len(task.problem.cases) > 1:
-            return await self._together(task, limits)
-        outputs: list[bytes] = []
-        wall = cpu = 0.0
-        printed = ""
-        layers: tuple[str, ...] = ()
-        for case in task.problem.cases:
-            arguments = task.problem.entry_arguments(case)
-            ran = await task.executor.run(task.text, candidate.entry, arguments, limits)
-            wall, cpu, layers = wall + ran.wall_s, cpu + ran.cpu_s, ran.layers
-            printed = printed or ran.printed
+        """See `Stage.execute`."""
+        cases = chosen_cases(task.problem, task.spec)
+        if task.problem.spec.candidate.one_process and len(cases) > 1:
+            return await self._together(task)
+        outputs = []
+        total = StageResult()
+        for case in cases:
+            ran, total = await run_case(task, case, total)
             if ran.status != OK:
-                where = f"case {case}: " if case else ""
-                return StageResult(ran.status, {}, where + ran.feedback, None, printed, wall, cpu, layers)
-            outputs.append(ran.output)
-        return StageResult(value=outputs, printed=printed, wall_s=wall, cpu_s=cpu, layers=layers)
+                return replace(total, status=ran.status, feedback=case_name(case) + ran.feedback)
+            outputs.append((case, ran.output))
+        return replace(total, value=Outputs(tuple(outputs)))
 
     @staticmethod
-    async def _together(task: Task, limits: Limits) -> StageResult:
+    async def _together(task: Task) -> StageResult:
         """Run all cases in one process, within the sum of their times."""
-        cases = [task.problem.entry_arguments(case) for case in task.problem.cases]
+        cases = chosen_cases(task.problem, task.spec)
+        arguments = [task.problem.entry_arguments(case) for case in cases]
+        limits = limits_of(task)
         limits = replace(
             limits, wall_s=limits.wall_s * len(cases), cpu_s=limits.cpu_s and limits.cpu_s * len(cases)
         )
-        ran = await task.executor.run(task.text, task.problem.spec.candidate.entry, cases, limits)
+        ran = await task.executor.run(task.text, task.problem.spec.candidate.entry, arguments, limits)
         found = StageResult(
             ran.status, {}, ran.feedback, None, ran.printed, ran.wall_s, ran.cpu_s, ran.layers
         )
@@ -120,26 +132,46 @@ class Run:
             return replace(
                 found, status="failed", feedback="returned something else than a result for every case"
             )
-        return replace(found, value=outputs)
+        return replace(found, value=Outputs(tuple(zip(cases, outputs, strict=True))))
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """The value of a score stage: the encoded artifacts, a case each."""
+class Text:
+    """Hand the text itself to the scorer, as the output of every case: for prose, prompts and data."""
 
-    artifacts: list[bytes]
+    version = "1"
+    needs_value = False
+    ports = Ports(accepts=(Parsed,), gives=Outputs)
+
+    def check(self, problem: Problem, spec: StageSpec) -> None:
+        """See `Stage.check`."""
+        _known_options(problem, spec, "cases")
+        chosen_cases(problem, spec)
+
+    def timeout_s(self, problem: Problem, spec: StageSpec) -> float:  # noqa: ARG002
+        """See `Stage.timeout_s`."""
+        return 30.0
+
+    async def execute(self, task: Task) -> StageResult:
+        """See `Stage.execute`."""
+        try:
+            output = encode(task.text)
+        except CodecError as error:
+            return _refused(f"the text cannot be passed on: {error}")
+        return StageResult(
+            value=Outputs(tuple((case, output) for case in chosen_cases(task.problem, task.spec)))
+        )
 
 
 class ScoreOutputs:
-    """Let the trusted scorer judge the outputs; metrics are means over the cases."""
+    """Let the trusted scorer judge the outputs; metrics of several cases become one as declared."""
 
     version = "2"
     needs_value = True
+    ports = Ports(reads=(Outputs,), accepts=(Parsed,), gives=Scored)
 
     def check(self, problem: Problem, spec: StageSpec) -> None:
         """See `Stage.check`."""
         _known_options(problem, spec)
-        _the_run(problem, spec)
 
     def timeout_s(self, problem: Problem, spec: StageSpec) -> float:
         """See `Stage.timeout_s`."""
@@ -151,46 +183,37 @@ class ScoreOutputs:
 
     async def execute(self, task: Task) -> StageResult:
         """See `Stage.execute`."""
-        outputs: list[bytes] = task.inputs[_the_run(task.problem, task.spec)].value
-        rows: list[dict[str, float]] = []
-        feedback: list[str] = []
+        rows: list[Row] = []
         artifacts: list[bytes] = []
-        for case, output in zip(task.problem.cases, outputs, strict=True):
-            where = f"case {case}: " if case else ""
+        for case, output in task.read(Outputs).cases:
             verdict = await task.executor.score(
                 output, case, artifact=task.artifact, timeout_s=self._limit(task.spec)
             )
+            where = case_name(case)
             if verdict.status != "valid":
                 return StageResult(verdict.status, feedback=where + verdict.feedback)
-            rows.append(verdict.metrics)
-            feedback.append(where + verdict.feedback)
+            rows.append(Row(verdict.metrics, where + verdict.feedback))
             artifacts.append(verdict.artifact)
-        if any(row.keys() != rows[0].keys() for row in rows):
-            return StageResult("error", feedback="the scorer returned different metrics for different cases")
-        metrics = {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
-        objective = task.problem.spec.objective.metric
-        if len(rows) > 1 and objective in metrics:  # selections may look at single cases
-            metrics |= {case_metric(objective, case): row[objective] for case, row in enumerate(rows)}
-        if not all(map(math.isfinite, metrics.values())):
-            return StageResult("error", feedback="the mean of a metric over the cases is not finite")
-        return StageResult(
-            metrics=metrics, feedback="\n".join(filter(None, feedback)), value=Scored(artifacts)
-        )
+        found = united(task.problem, task.spec, rows)
+        return replace(found, value=Scored(artifacts)) if found.status == OK else found
 
 
 class Complexity:
-    """Measure the program's text: code lines, syntax-tree nodes, cyclomatic complexity (McCabe 1976)."""
+    """Measure the program's text.
+
+    Python: code lines, syntax-tree nodes, cyclomatic complexity (McCabe 1976). Other languages: lines that
+    hold more than comments, tokens, characters.
+    """
 
     version = "1"
     needs_value = True
+    ports = Ports(reads=(Parsed,))
 
     _BRANCHES = (ast.If, ast.IfExp, ast.For, ast.While, ast.ExceptHandler, ast.comprehension, ast.match_case)
 
     def check(self, problem: Problem, spec: StageSpec) -> None:
         """See `Stage.check`."""
         _known_options(problem, spec)
-        if not spec.needs or _kind_of(problem, spec.needs[0]) != "parse":
-            raise ProblemError(_where(problem, spec) + 'must need a `parse` stage first: needs = ["parse"].')
 
     def timeout_s(self, problem: Problem, spec: StageSpec) -> float:  # noqa: ARG002
         """See `Stage.timeout_s`."""
@@ -198,7 +221,13 @@ class Complexity:
 
     async def execute(self, task: Task) -> StageResult:
         """See `Stage.execute`."""
-        tree: ast.Module = task.inputs[task.spec.needs[0]].value
+        tree = task.read(Parsed).tree
+        if tree is None:
+            language = task.problem.language
+            sizes = len(code_lines(task.text, language)), len(tokens(task.text, language)), len(task.text)
+            return StageResult(
+                metrics=dict(zip(("lines", "tokens", "chars"), map(float, sizes), strict=True))
+            )
         nodes = branches = 0
         lines: set[int] = set()
         for node in ast.walk(tree):
@@ -217,35 +246,19 @@ class Complexity:
 BUILTIN_STAGES: dict[str, Stage] = {
     "parse": Parse(),
     "run": Run(),
+    "text": Text(),
     "score": ScoreOutputs(),
     "complexity": Complexity(),
     EVALUATOR: Evaluate(),
     "descriptors": Descriptors(),
+    "gate": Gate(),
+    "repeat": Repeat(),
+    "command": Command(),
+    "lineage": Lineage(),
+    "judge": Judge(),
+    "insight": Insight(),
 }
 
 
 def _refused(feedback: str) -> StageResult:
     return StageResult("refused", feedback=feedback)
-
-
-def _kind_of(problem: Problem, stage: str) -> str:
-    return next(spec.kind for spec in problem.spec.stages if spec.name == stage)
-
-
-def _the_run(problem: Problem, spec: StageSpec) -> str:
-    """Name the run stage that a score stage judges."""
-    runs = [need for need in spec.needs if _kind_of(problem, need) == "run"]
-    if len(runs) != 1:
-        raise ProblemError(_where(problem, spec) + f"must need exactly one `run` stage, got {len(runs)}.")
-    return runs[0]
-
-
-def _known_options(problem: Problem, spec: StageSpec, *known: str) -> None:
-    unknown: list[Any] = [key for key in spec.options if key not in known]
-    if unknown:
-        allowed = f"it knows {', '.join(known)}" if known else "remove it, this kind has none"
-        raise ProblemError(_where(problem, spec) + f"has no option {unknown[0]!r}; {allowed}.")
-
-
-def _where(problem: Problem, spec: StageSpec) -> str:
-    return f"{problem.folder / 'problem.toml'}: stages.{spec.name}: kind {spec.kind!r} "

@@ -1,5 +1,7 @@
 """Problems: what to search for, declared as data, and how a program is scored."""
 
+from evolve.problem._aggregate import Aggregate, spread
+from evolve.problem._condition import Condition
 from evolve.problem._load import (
     Block,
     Problem,
@@ -29,8 +31,11 @@ __all__ = [
     "BUILTIN_METRICS",
     "DESCRIPTORS",
     "EVALUATOR",
+    "TEXT_METRICS",
+    "Aggregate",
     "Block",
     "Candidate",
+    "Condition",
     "FurtherObjective",
     "Invalid",
     "Measure",
@@ -46,5 +51,6 @@ __all__ = [
     "list_problems",
     "load_problem",
     "needed_metrics",
+    "spread",
     "with_descriptors",
 ]

@@ -13,7 +13,16 @@ from pathlib import Path
 from evolve._data_dirs import data_dir
 from evolve._toml import load_toml, suggest
 from evolve.errors import ProblemError, UsageError
-from evolve.problem._spec import BUILTIN_METRICS, DESCRIPTORS, ProblemSpec, Record, Scalar, with_descriptors
+from evolve.languages import LANGUAGES, PYTHON, Language
+from evolve.problem._spec import (
+    BUILTIN_METRICS,
+    DESCRIPTORS,
+    TEXT_METRICS,
+    ProblemSpec,
+    Record,
+    Scalar,
+    with_descriptors,
+)
 from evolve.source import find_function, parse
 
 
@@ -55,6 +64,21 @@ class Problem:
     def name(self) -> str:
         """The problem's short name."""
         return self.spec.problem.name
+
+    @property
+    def language(self) -> Language:
+        """What programs are written in."""
+        return LANGUAGES[self.spec.candidate.language]
+
+    @property
+    def steady(self) -> bool:
+        """Whether no stage is declared to give equal programs different results, as measured times do."""
+        return all(stage.deterministic is not False for stage in self.spec.stages)
+
+    @property
+    def toolchains(self) -> tuple[str, ...]:
+        """Folders of compilers outside of the system's, by their real paths."""
+        return tuple(os.path.realpath(os.path.expanduser(path)) for path in self.spec.candidate.toolchains)
 
     @property
     def scorer(self) -> Path:
@@ -117,14 +141,18 @@ def load_problem(name_or_path: str | Path, params: Mapping[str, Scalar] | None =
     seeds = []
     for seed in spec.candidate.seeds:
         text = _read(folder / seed, "candidate.seeds", path)
-        _check_seed(folder / seed, text, spec.candidate.entry)
+        if spec.candidate.language == PYTHON:
+            _check_seed(folder / seed, text, spec.candidate.entry)
         seeds.append((seed, text))
     blocks = tuple(_load_block(folder, block.file, block.call, path) for block in spec.blocks)
     scorer = _load_scorer(folder, spec, path)
     if spec.draw is not None:
         _check_python(folder / spec.draw, _read(folder / spec.draw, "draw", path), "draw")
     _check_readable(folder, spec, path)
-    for text in (scorer, *(text for _, text in seeds), *(block.text for block in blocks)):
+    extra = tuple(
+        _read(folder / name, f"stages.{stage}.options.files", path) for stage, name in _stage_files(spec)
+    )
+    for text in (scorer, *extra, *(text for _, text in seeds), *(block.text for block in blocks)):
         digest.update(b"\0" + text.encode())
     if spec.shared_trust:
         _digest_files(folder, spec, digest.update)
@@ -153,7 +181,8 @@ def declared_metrics(spec: ProblemSpec) -> set[str]:
 
 def needed_metrics(spec: ProblemSpec) -> set[str]:
     """Name the metrics that the scorer must deliver."""
-    return declared_metrics(spec) - {*BUILTIN_METRICS, *DESCRIPTORS}
+    computed = BUILTIN_METRICS if spec.candidate.language == PYTHON else TEXT_METRICS
+    return declared_metrics(spec) - {*computed, *DESCRIPTORS}
 
 
 def _find(name_or_path: str | Path) -> Path:
@@ -176,6 +205,17 @@ def _find(name_or_path: str | Path) -> Path:
         f"problem {str(name_or_path)!r}: no shipped problem has this name and no folder has this path."
         f"{suggest(str(name_or_path), names)} Shipped: {', '.join(names)}."
     )
+
+
+def _stage_files(spec: ProblemSpec) -> list[tuple[str, str]]:
+    """List the problem's own files that stages hand to commands: (stage, path)."""
+    found = []
+    for stage in spec.stages:
+        files = stage.options.get("files", [])
+        found += (
+            [(stage.name, name) for name in files if isinstance(name, str)] if isinstance(files, list) else []
+        )
+    return found
 
 
 def _read(path: Path, key: str, declared_in: Path) -> str:

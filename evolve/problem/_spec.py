@@ -8,7 +8,21 @@ from collections.abc import Iterable, Sized
 from keyword import iskeyword
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from evolve.languages import LANGUAGES, PYTHON
+from evolve.problem._aggregate import Aggregate
+from evolve.problem._condition import Condition
 
 Scalar = bool | int | float | str
 
@@ -31,11 +45,13 @@ def _is_name(text: str) -> bool:
 EVALUATOR = "evaluator"
 """Kind of the stage in which a foreign evaluator executes the program itself."""
 BUILTIN_METRICS = ("lines", "ast_nodes", "cyclomatic")
-"""Metrics that the `complexity` stage computes for every problem."""
+"""Metrics that the `complexity` stage computes for programs in Python."""
+TEXT_METRICS = ("lines", "tokens", "chars")
+"""The same for programs in other languages and for plain text."""
 
 
 DESCRIPTORS = ("chars", "seed_distance", "text_x", "text_y")
-"""Metrics that the `descriptors` stage computes; it joins the pipeline of a problem when something asks for one."""
+"""Metrics that the `descriptors` stage computes; it joins a pipeline when something asks for one of them."""
 
 
 def case_metric(metric: str, case: int) -> str:
@@ -60,8 +76,10 @@ class ProblemInfo(Table):
 class Candidate(Table):
     """`[candidate]`: what a program must define, and its limits."""
 
-    entry: str
-    """Name of the function that every program defines."""
+    language: str = PYTHON
+    """What programs are written in: "python", "c", "rust", ... or "text" for prose and data."""
+    entry: str = Field(default="", validate_default=True)
+    """Name of the function that every program defines; other languages than Python may do without."""
     seeds: Annotated[tuple[str, ...], AfterValidator(_not_empty)]
     """Seed programs: paths relative to the problem's folder."""
     arguments: tuple[str, ...] | None = None
@@ -93,10 +111,31 @@ class Candidate(Table):
     max_chars: _Whole = Field(default=40_000, ge=100)
     """Longest program text, in characters."""
 
+    toolchains: tuple[str, ...] = ()
+    """Folders, by absolute path or from ~, of compilers outside of /usr, for `command` stages."""
+
+    @field_validator("language")
+    @classmethod
+    def _language_is_known(cls, value: str) -> str:
+        if value not in LANGUAGES:
+            raise ValueError(f"must be one of {', '.join(LANGUAGES)}")
+        return value
+
+    @field_validator("toolchains")
+    @classmethod
+    def _toolchains_are_absolute(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for folder in value:
+            if not folder.startswith(("/", "~/")) or folder in ("/", "~/"):
+                raise ValueError(f"{folder!r} must be a folder by its absolute path, such as '/opt/rust'")
+        return value
+
     @field_validator("entry")
     @classmethod
-    def _entry_is_a_name(cls, value: str) -> str:
-        if not _is_name(value):
+    def _entry_is_a_name(cls, value: str, info: ValidationInfo) -> str:
+        language = info.data.get("language", PYTHON)
+        if not value and language == PYTHON:
+            raise PydanticCustomError("missing", "is missing")
+        if value and not _is_name(value):
             raise ValueError("must be the name of a function, such as 'solve'")
         return value
 
@@ -125,9 +164,18 @@ class Objective(Table):
 
     metric: str
     direction: Literal["maximize", "minimize"]
+    bounds: tuple[_Number, _Number] | None = None
+    """What the metric of a single case can be: [lowest, highest]; needed for `early_stop`."""
     target: _Number | None = None
     """A run may stop at this value; `--target` overrides it."""
     records: tuple[Record, ...] = ()
+
+    @field_validator("bounds")
+    @classmethod
+    def _bounds_ascend(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and not value[0] < value[1]:
+            raise ValueError("must be [lowest, highest] with lowest < highest")
+        return value
 
     @property
     def sign(self) -> float:
@@ -194,14 +242,62 @@ class StageSpec(Table):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     kind: str
     needs: tuple[str, ...] = ()
+    """Data edges: run when these succeeded, and read what they found."""
     after: tuple[str, ...] = ()
     """Order edges: run later than these, whatever their outcome."""
+    on_failure: tuple[str, ...] = ()
+    """Order edges: run only when at least one of these did not succeed."""
+    always: Annotated[bool, Strict()] = False
+    """Run also when a stage that it needs did not succeed."""
+    when: str | None = None
+    """Run only when this comparison of a metric of an earlier stage holds, such as "hit_rate >= 0.5"."""
     timeout_s: _Number | None = Field(default=None, gt=0)
     """Wall-clock limit of the stage, in seconds; omitted: the kind's own."""
     retries: _Whole = Field(default=1, ge=0, le=10)
     """Further attempts after a failure of the infrastructure (never of the program)."""
+    backoff_s: _Number = Field(default=0.1, ge=0, le=600)
+    """Pause before the second attempt in seconds; each further one is twice as long."""
+    concurrency: Literal["cpu", "model", "exclusive"] | None = None
+    """What it competes for; "exclusive": nothing else runs meanwhile. Omitted: the kind's own."""
+    deterministic: Annotated[bool, Strict()] | None = None
+    """Whether equal programs get equal results, which may then be recalled; omitted: the kind's own."""
+    aggregate: str | dict[str, str] = "mean"
+    """How metrics of several cases become one: for all, or by metric (others get the mean)."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Settings of the stage's kind."""
+
+    @field_validator("when")
+    @classmethod
+    def _when_is_a_condition(cls, value: str | None) -> str | None:
+        if value is not None:
+            Condition.parse(value)
+        return value
+
+    @field_validator("aggregate")
+    @classmethod
+    def _aggregates_are_known(cls, value: str | dict[str, str]) -> str | dict[str, str]:
+        for text in [value] if isinstance(value, str) else value.values():
+            Aggregate.parse(text)
+        return value
+
+    @model_validator(mode="after")
+    def _always_means_always(self) -> Self:
+        if self.always and (self.when or self.on_failure):
+            raise ValueError("`always` contradicts `when` and `on_failure`; remove one of them")
+        return self
+
+    @property
+    def earlier(self) -> tuple[str, ...]:
+        """Every stage that must have ended before this one begins."""
+        return (*self.needs, *self.after, *self.on_failure)
+
+    def aggregate_of(self, metric: str, objective: str) -> Aggregate:
+        """Return how the values of a metric become one; "worst" for all means the objective's only."""
+        if isinstance(self.aggregate, dict):
+            return Aggregate.parse(self.aggregate.get(metric, "mean"))
+        if self.aggregate == "worst" and metric != objective:
+            return Aggregate()
+        return Aggregate.parse(self.aggregate)
 
 
 class BlockSpec(Table):
@@ -236,6 +332,16 @@ DEFAULT_STAGES = (
 )
 
 
+def default_stages(language: str) -> tuple[StageSpec, ...]:
+    """Return the pipeline of a problem that declares none: compiled languages run by a `command`."""
+    if language == PYTHON:
+        return DEFAULT_STAGES
+    kind = "command" if LANGUAGES[language].run else "text"
+    return tuple(
+        stage.model_copy(update={"kind": kind}) if stage.name == "run" else stage for stage in DEFAULT_STAGES
+    )
+
+
 class ProblemSpec(Table):
     """The whole of `problem.toml`."""
 
@@ -265,6 +371,26 @@ class ProblemSpec(Table):
         """Whether there is a trusted scorer: always, unless an evaluator takes its place."""
         return not self.shared_trust or any(stage.kind == "score" for stage in self.stages)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _stages_by_language(cls, data: Any) -> Any:
+        """Fill in the pipeline that suits the language."""
+        if not isinstance(data, dict) or "stages" in data:
+            return data
+        candidate = data.get("candidate")
+        language = candidate.get("language", PYTHON) if isinstance(candidate, dict) else PYTHON
+        known = isinstance(language, str) and language in LANGUAGES
+        return {**data, "stages": default_stages(language)} if known else data
+
+    @model_validator(mode="after")
+    def _other_languages_have_no_blocks(self) -> Self:
+        if self.blocks and self.candidate.language != PYTHON:
+            raise ValueError(
+                f"blocks: are inserted into Python programs, but candidate.language is "
+                f"{self.candidate.language!r}; remove them"
+            )
+        return self
+
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
         for table in (self.params, *self.cases):
@@ -280,16 +406,19 @@ class ProblemSpec(Table):
         for stage in self.stages:
             if names.count(stage.name) > 1:
                 raise ValueError(f"stages: two stages are named {stage.name!r}; names must be unique")
-            for need in (*stage.needs, *stage.after):
+            for need in stage.earlier:
                 if need not in names:
+                    path = " -> ".join((need, *_users_of(stage.name, self.stages)))
                     raise ValueError(
-                        f"stages.{stage.name}: needs {need!r}, which is no stage; "
+                        f"stages.{stage.name}: needs {need!r}, which is no stage ({path}); "
                         f"stages are {', '.join(names)}"
                     )
         wanted = [self.objective.metric, *(further.metric for further in self.objectives)]
         for metric in wanted[1:]:
             if wanted.count(metric) > 1:
                 raise ValueError(f"objectives: {metric!r} is an objective twice; use each metric once")
+            if isinstance(stage.aggregate, dict):
+                _check_worst(stage, self.objective.metric)
         metrics = [measure.metric for measure in self.measures]
         if len(set(metrics)) != len(metrics):
             raise ValueError("measures: two measures use the same metric; each metric may be used once")
@@ -300,7 +429,7 @@ class ProblemSpec(Table):
 
 
 def with_descriptors(spec: ProblemSpec, metrics: Iterable[str]) -> ProblemSpec:
-    """Add the `descriptors` stage when one of the metrics is its own and no stage of that kind is declared."""
+    """Add the `descriptors` stage when a metric is its own and no stage of that kind is declared."""
     if not set(DESCRIPTORS).intersection(metrics) or any(
         stage.kind == "descriptors" for stage in spec.stages
     ):
@@ -312,3 +441,21 @@ def with_descriptors(spec: ProblemSpec, metrics: Iterable[str]) -> ProblemSpec:
     )
     stage = StageSpec(name=name, kind="descriptors", needs=() if parse is None else (parse,))
     return spec.model_copy(update={"stages": (*spec.stages, stage)})
+
+
+def _users_of(name: str, stages: tuple[StageSpec, ...]) -> list[str]:
+    """Return a stage and, one after the other, stages that come to nothing without it."""
+    path = [name]
+    while user := next((s.name for s in stages if path[-1] in s.needs and s.name not in path), None):
+        path.append(user)
+    return path
+
+
+def _check_worst(stage: StageSpec, objective: str) -> None:
+    assert isinstance(stage.aggregate, dict)
+    for metric, text in stage.aggregate.items():
+        if text == "worst" and metric != objective:
+            raise ValueError(
+                f"stages.{stage.name}.aggregate.{metric}: 'worst' is known for the objective "
+                f"{objective!r} only; say 'min' or 'max'"
+            )

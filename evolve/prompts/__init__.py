@@ -9,6 +9,7 @@ from evolve.prompts._context import (
     PromptContext,
     Step,
 )
+from evolve.prompts._filters import fenced
 from evolve.prompts._fit import PromptTooLong, estimate
 from evolve.prompts._render import Prompts
 
@@ -23,4 +24,5 @@ __all__ = [
     "Prompts",
     "Step",
     "estimate",
+    "fenced",
 ]

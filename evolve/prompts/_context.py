@@ -26,6 +26,8 @@ class ProblemView:
         timeout_s: Wall-clock limit of one evaluation in seconds.
         memory_mb: Memory limit in MiB.
         modules: Modules that a program may rely on, beside the standard library.
+        language: What programs are written in, as fences name it.
+        language_title: The same for people.
     """
 
     name: str
@@ -40,6 +42,8 @@ class ProblemView:
     timeout_s: float
     memory_mb: int
     modules: tuple[str, ...]
+    language: str = "python"
+    language_title: str = "Python"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evolve.sandbox._answers import RunResult, Verdict
+    from evolve.sandbox._answers import Command, CommandResult, RunResult, Verdict
     from evolve.sandbox._codec import CodecError, Table, decode, encode
     from evolve.sandbox._doctor import examine
     from evolve.sandbox._executor import Executor, LocalExecutor
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = [
     "POLICIES",
     "CodecError",
+    "Command",
+    "CommandResult",
     "Executor",
     "Limits",
     "LocalExecutor",
@@ -38,6 +40,8 @@ _HOMES = {
     "decode": "_codec",
     "encode": "_codec",
     "Limits": "_limits",
+    "Command": "_answers",
+    "CommandResult": "_answers",
     "RunResult": "_answers",
     "Verdict": "_answers",
     "POLICIES": "_policy",

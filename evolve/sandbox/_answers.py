@@ -32,6 +32,55 @@ class RunResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Command:
+    """A command to run in a sandbox of its own.
+
+    Attributes:
+        argv: The tool and its arguments. A plain name is looked up among the system's tools and the problem's
+            toolchains, one with a slash in the scratch folder.
+        files: What to put into the scratch folder, by file name.
+        executable: Names of those that may be run.
+        stdin: What it reads.
+        collect: Names of the files to return when it succeeds.
+    """
+
+    argv: tuple[str, ...]
+    files: dict[str, bytes]
+    executable: tuple[str, ...] = ()
+    stdin: bytes = b""
+    collect: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """What became of a command.
+
+    Attributes:
+        status: "ok" when it ended with exit code 0; else "failed", "timeout" or "memory".
+        feedback: What a proposer should know about a failure.
+        stdout: What it printed.
+        stderr: The beginning of what it printed there.
+        files: What was collected, by name.
+        exit: Its exit code; negative: the signal that ended it; None: it did not end by itself.
+        command_s: Wall-clock seconds of the command itself, from its start to its end.
+        wall_s: Wall-clock seconds of the whole sandbox.
+        cpu_s: Processor seconds of the command and its descendants, as the kernel counts them.
+        layers: Names of the sandbox layers that were in force.
+    """
+
+    status: str
+    feedback: str
+    stdout: bytes
+    stderr: bytes
+    files: dict[str, bytes]
+    exit: int | None
+    command_s: float
+    wall_s: float
+    cpu_s: float
+    layers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The trusted scorer's word on an output.
 

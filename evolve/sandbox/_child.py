@@ -19,7 +19,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from evolve.sandbox import _codec
+from evolve.sandbox import _codec, _command
 from evolve.sandbox._confinement import Confinement
 from evolve.sandbox._limits import Limits
 
@@ -78,8 +78,10 @@ def run_child(
     scratch: str,
     limits: Limits,
     confinement: Confinement,
+    *,
+    commands: bool = False,
 ) -> None:
-    """Run the program that arrives on `job_fd`; never returns.
+    """Run the program that arrives on `job_fd`, or the command; never returns.
 
     How the confinement went is written to `report_fd`, which is closed before the program is read, so
     that a program cannot pass its own failure off as the sandbox's. A gate is waited at before: what
@@ -89,7 +91,7 @@ def run_child(
         _isolate(job_fd, printed_fd, report_fd, gate_fd)
         started = time.monotonic()
         try:
-            confinement.apply(limits, scratch)
+            confinement.apply(limits, scratch, commands=commands)
             if gate_fd is not None:
                 _pass_gate()
         except BaseException as error:  # noqa: BLE001 - nothing may run unconfined
@@ -98,7 +100,8 @@ def run_child(
         os.write(_REPORT_FD, b"\0" + CONFINED.pack(time.monotonic() - started))
         os.close(_REPORT_FD)
         loaded = len(sys.modules)
-        _send(*_answer(_read_job(), limits))
+        job = _read_job()
+        _send(*(_answer_command if commands else _answer)(job, limits))
         _send(RESULT_MODULES, _codec.encode(_imported_since(loaded)))
     finally:
         os._exit(0)  # no interpreter shutdown: the program may have registered hooks
@@ -167,6 +170,18 @@ def _answer(job: dict[str, Any], limits: Limits) -> tuple[bytes, bytes]:
             with contextlib.suppress(Exception):
                 stream.flush()
     return RESULT_OK, data
+
+
+def _answer_command(job: dict[str, Any], limits: Limits) -> tuple[bytes, bytes]:
+    """Run a command; return the kind of result and its encoding."""
+    try:
+        return RESULT_OK, _codec.encode(_command.run(job, limits))
+    except _command.CommandError as error:
+        return RESULT_ERROR, _codec.encode(
+            {"kind": "error", "message": str(error)[:ERROR_CHARS], "trace": ""}
+        )
+    except BaseException as error:  # noqa: BLE001 - such as a scratch folder that is full
+        return RESULT_ERROR, _codec.encode(_describe(error))
 
 
 def _run(job: dict[str, Any], limits: Limits) -> bytes:

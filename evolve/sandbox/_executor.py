@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol, TypeVar
 
 from evolve.problem import Problem, Scalar
-from evolve.sandbox._answers import RunResult, Verdict
+from evolve.sandbox._answers import Command, CommandResult, RunResult, Verdict
 from evolve.sandbox._learned import Learned
 from evolve.sandbox._limits import Limits
 from evolve.sandbox._policy import default_policy
@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Executor(Protocol):
     """Runs programs in sandboxes and outputs through the scorer.
 
-    Both methods may be called by as many coroutines at once as the executor has workers; more
+    All methods may be called by as many coroutines at once as the executor has workers; more
     wait their turn. Cancelling a call ends the program at once. A program can fail a call's
     result, never the executor.
     """
@@ -39,6 +39,10 @@ class Executor(Protocol):
         Raises:
             SandboxError: the sandbox itself failed.
         """
+        ...
+
+    async def command(self, command: Command, limits: Limits) -> CommandResult:
+        """Run a command in a sandbox of its own; raises SandboxError when the sandbox itself failed."""
         ...
 
     async def score(
@@ -54,7 +58,7 @@ class LocalExecutor:
     def __init__(self, problem: Problem, workers: int, *, policy: str | None = None) -> None:
         self._problem = problem
         self._workers = workers
-        self._policy = policy or default_policy()
+        self.policy = policy or default_policy()
         self._scratch = ""
         self._lock = -1
         self._subtree = Subtree()
@@ -70,7 +74,7 @@ class LocalExecutor:
         self._subtree = claim()  # before anything is started that would have to be moved
         learned = Learned(self._problem.spec.candidate.modules)
         for _ in range(self._workers):
-            zygote = Zygote(self._problem, self._scratch, self._policy, learned, self._subtree)
+            zygote = Zygote(self._problem, self._scratch, self.policy, learned, self._subtree)
             scorer = Scorer(self._problem)
             self._all += [zygote, scorer]
             self._zygotes.put_nowait(zygote)
@@ -105,6 +109,11 @@ class LocalExecutor:
         """See `Executor.run`."""
         async with _borrowed(self._zygotes) as zygote:
             return await zygote.run(program, entry, arguments, limits)
+
+    async def command(self, command: Command, limits: Limits) -> CommandResult:
+        """See `Executor.command`."""
+        async with _borrowed(self._zygotes) as zygote:
+            return await zygote.command(command, limits)
 
     async def score(
         self, output: bytes, case: dict[str, Scalar], *, artifact: bool, timeout_s: float

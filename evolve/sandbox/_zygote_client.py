@@ -13,7 +13,7 @@ from typing import Any
 from evolve.errors import ProblemError, SandboxError
 from evolve.problem import Problem, Scalar
 from evolve.sandbox import _child, _codec, _wire
-from evolve.sandbox._answers import RunResult
+from evolve.sandbox._answers import Command, CommandResult, RunResult
 from evolve.sandbox._learned import Learned
 from evolve.sandbox._limits import Limits
 from evolve.sandbox._policy import remedy, require
@@ -27,6 +27,9 @@ _MOST_HINTS = 200
 _ERROR_PARTS = ("kind", "message", "trace")
 _MOST_RUNS = 10_000
 _MOST_GROWTH_KB = 64 * 1024
+
+_ANSWER = {"exit": int, "stdout": bytes, "stderr": bytes, "files": dict, "wall_s": float, "cpu_s": float}
+_NODES = 1 + 2 * len(_ANSWER)
 
 Arguments = dict[str, Scalar]
 
@@ -71,7 +74,10 @@ class Zygote:
             "preload": candidate.preload,
             "learned": self._learned.modules,
             "scratch": self._scratch,
-            "readable": [str(self._problem.folder / path) for path in candidate.readable],
+            "readable": [
+                *(str(self._problem.folder / path) for path in candidate.readable),
+                *self._problem.toolchains,
+            ],
             "hidden": [str(self._problem.folder)],
             "cgroup": [self._subtree.path, self._subtree.prefix] if self._subtree.path else [],
         }
@@ -105,18 +111,39 @@ class Zygote:
         self, program: str, entry: str, arguments: Arguments | Sequence[Arguments], limits: Limits
     ) -> RunResult:
         """See `Executor.run`."""
-        if self._runs >= _MOST_RUNS or self._learned.worth_a_restart(self._lesson, self._runs):
-            self.close()
-        process = await self.ensure()
-        self._runs += 1
         plain = arguments if isinstance(arguments, dict) else list(arguments)
         try:
             job = _codec.encode({"program": program, "entry": entry, "arguments": plain})
         except _codec.CodecError as error:
             return RunResult("failed", b"", f"cannot be run: {error}", "", 0.0, 0.0, self._layers)
+        return await self._submit(job, limits, commands=False)
+
+    async def command(self, command: Command, limits: Limits) -> CommandResult:
+        """See `Executor.command`."""
+        job = {
+            "argv": list(command.argv),
+            "files": command.files,
+            "executable": list(command.executable),
+            "stdin": command.stdin,
+            "collect": list(command.collect),
+            "toolchains": list(self._problem.toolchains),
+        }
+        try:
+            encoded = _codec.encode(job)
+        except _codec.CodecError as error:
+            text = f"cannot be run: {error}"
+            return CommandResult("failed", text, b"", b"", {}, None, 0.0, 0.0, 0.0, self._layers)
+        return _ended(await self._submit(encoded, limits, commands=True), command)
+
+    async def _submit(self, job: bytes, limits: Limits, *, commands: bool) -> RunResult:
+        """Have the zygote fork a child for a job."""
+        if self._runs >= _MOST_RUNS or self._learned.worth_a_restart(self._lesson, self._runs):
+            self.close()
+        process = await self.ensure()
+        self._runs += 1
         try:
             async with asyncio.timeout(limits.wall_s + _GRACE_S):
-                return await self._exchange(process, job, limits)
+                return await self._exchange(process, job, limits, commands)
         except (TimeoutError, ConnectionError, OSError) as error:
             self._discard()
             raise SandboxError(
@@ -126,7 +153,9 @@ class Zygote:
             self.close()  # not `_discard`: the zygote has its program to kill first
             raise
 
-    async def _exchange(self, process: HelperProcess, job: bytes, limits: Limits) -> RunResult:
+    async def _exchange(
+        self, process: HelperProcess, job: bytes, limits: Limits, commands: bool
+    ) -> RunResult:
         ours, theirs = socket.socketpair()
         printed = _Printed(limits.printed_bytes)
         with ours, printed:
@@ -134,7 +163,7 @@ class Zygote:
             with theirs:
                 socket.send_fds(
                     process.control,
-                    [_wire.pack({"run": limits.to_json()})],
+                    [_wire.pack({"run": limits.to_json(), "commands": commands})],
                     [theirs.fileno(), printed.writer],
                 )
             printed.close_writer()
@@ -159,6 +188,35 @@ class Zygote:
         self._first_kb = self._first_kb or kilobytes
         if kilobytes > self._first_kb + _MOST_GROWTH_KB:
             self._runs = _MOST_RUNS
+
+
+def _ended(ran: RunResult, command: Command) -> CommandResult:
+    """Read what a command's sandbox answered; it may say anything, so that every part is checked."""
+
+    def failed(status: str, feedback: str) -> CommandResult:
+        return CommandResult(status, feedback, b"", b"", {}, None, 0.0, ran.wall_s, ran.cpu_s, ran.layers)
+
+    if ran.status != "ok":
+        return failed(ran.status, ran.feedback)
+    try:
+        said = _codec.decode(ran.output, max_nodes=_NODES + 2 * len(command.collect))
+    except _codec.CodecError as error:
+        return failed("failed", f"the command's end cannot be read: {error}")
+    if not isinstance(said, dict) or not all(type(said.get(n)) is kind for n, kind in _ANSWER.items()):
+        return failed("failed", "the command's end cannot be read")
+    files = {n: c for n, c in said["files"].items() if n in command.collect and type(c) is bytes}
+    code, times = said["exit"], (said["wall_s"], ran.wall_s, said["cpu_s"])
+    feedback = "" if code == 0 else f"{command.argv[0]} ended with {_how(code)}"
+    return CommandResult(
+        "ok" if code == 0 else "failed",
+        feedback,
+        said["stdout"],
+        said["stderr"],
+        files,
+        code,
+        *times,
+        ran.layers,
+    )
 
 
 async def _talk(sock: socket.socket, job: bytes, cap: int) -> bytes | None:

@@ -44,6 +44,7 @@ class Brief(NamedTuple):
     objective: float | None
     measures: tuple[float, ...] | None
     metrics: dict[str, float]
+    cases: dict[str, list[float]]
     parents: tuple[int, ...]
 
 
@@ -118,23 +119,25 @@ class Reader:
         """Yield all committed programs in commit order, briefly: several times faster than `commits`.
 
         Args:
-            metrics: Whether metrics are wanted; they are a third of the work. Otherwise they are empty.
+            metrics: Whether metrics and those of single cases are wanted; they are a third of the work.
+                Otherwise they are empty.
         """
         edges = "SELECT child, parent FROM parentage ORDER BY child, position"
         rows = (
             "SELECT p.id, p.island, p.operator, p.arm, p.change, p.code_hash, p.cost, p.usd, "
-            f"e.status, e.objective, e.measures, {'e.metrics' if metrics else 'NULL'} "
+            f"e.status, e.objective, e.measures, {'e.metrics, e.cases' if metrics else 'NULL, NULL'} "
             "FROM program p JOIN evaluation e ON e.program = p.id ORDER BY p.seq"
         )
         parents: dict[int, tuple[int, ...]] = {}
         with readable(self.path), self._engine.connect() as connection:
             for child, parent in connection.exec_driver_sql(edges):
                 parents[child] = (*parents.get(child, ()), parent)
-            for *plain, measures, found in connection.exec_driver_sql(rows):
+            for *plain, measures, found, cases in connection.exec_driver_sql(rows):
                 values = None if measures is None else json.loads(measures)
                 point = None if values is None else tuple(values)
                 known = {} if found is None else json.loads(found)
-                yield Brief._make((*plain, point, known, parents.get(plain[0], ())))
+                by_case = {} if cases is None else json.loads(cases)
+                yield Brief._make((*plain, point, known, by_case, parents.get(plain[0], ())))
 
     def _commits(self, condition: ColumnElement[bool], page: int) -> list[Commit]:
         joined = (

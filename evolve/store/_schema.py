@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, LargeBinary
 from sqlmodel import Field, SQLModel
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Written to the file's `user_version`; a reader refuses any other."""
 
 
@@ -89,6 +89,8 @@ class EvaluationRow(SQLModel, table=True):
     """In the problem's own direction; null unless valid."""
     measures: list[float] | None = Field(sa_column=Column(JSON))
     metrics: dict[str, float] = Field(sa_column=Column(JSON, nullable=False))
+    cases: dict[str, list[float]] = Field(sa_column=Column(JSON, nullable=False))
+    """Metrics by name, a value for each case, where there are several."""
     feedback: str
     duplicate_of: int | None
     """The earlier program with the same code, whose evaluation this one repeats."""
@@ -114,6 +116,10 @@ class StageResultRow(SQLModel, table=True):
     cpu_s: float
     layers: str
     """Sandbox layers in force, separated by spaces."""
+    cases: dict[str, list[float]] = Field(sa_column=Column(JSON, nullable=False))
+    """Its metrics for each case, where there are several."""
+    recalled: bool
+    """Computed in another run; the times are those of that one."""
 
 
 class ArchiveEvent(SQLModel, table=True):

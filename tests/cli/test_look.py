@@ -151,7 +151,7 @@ def test_a_newer_schema_is_refused_and_the_file_untouched(shell: Shell, done: Pa
     for command in ("show", "resume", "export"):
         said = shell(command, "done")
         assert said.code == 2
-        assert "has schema version 99, this evolve knows 2" in said.err
+        assert "has schema version 99, this evolve knows 3" in said.err
     assert (done / "run.db").read_bytes() == before
 
 

@@ -11,7 +11,7 @@ from evolve.errors import ProblemError, SandboxError
 from evolve.pipeline import Evaluation, Pipeline, Scored, StageResult, Task, _pipeline
 from evolve.pipeline._stages import BUILTIN_STAGES, Run
 from evolve.problem import Problem, Scalar, StageSpec, load_problem
-from evolve.sandbox import Limits, LocalExecutor, RunResult, Verdict, decode, encode
+from evolve.sandbox import Command, CommandResult, Limits, LocalExecutor, RunResult, Verdict, decode, encode
 from tests.conftest import toy_problem
 
 PROGRAM = "def solve(n):\n    return n\n"
@@ -44,6 +44,9 @@ class FakeExecutor:
         self.runs.append(arguments)
         self.limits.append(limits)
         return await self.on_run(len(self.runs)) if self.on_run else ran()
+
+    async def command(self, command: Command, limits: Limits) -> CommandResult:
+        raise NotImplementedError
 
     async def score(
         self,
@@ -408,15 +411,15 @@ REFUSED_STAGES: list[tuple[list[dict[str, Any]], str]] = [
     ),
     (
         [DEFAULT[0], {"name": "score", "kind": "score", "needs": ["parse"]}],
-        r"stages\.score: kind 'score' must need exactly one `run` stage, got 0",
+        r"stages: parse -> score: kind 'score' of 'score' must need exactly one stage .* Outputs, got 0",
     ),
     (
         [DEFAULT[0], RUN_A, RUN_B, SCORE_A | {"needs": ["run_a", "run_b"]}],
-        "kind 'score' must need exactly one `run` stage, got 2",
+        "must need exactly one stage that gives Outputs, got 2. Stages that give it: run_a, run_b",
     ),
     (
         [DEFAULT[0], RUN_A, {"name": "size", "kind": "complexity", "needs": ["run_a", "parse"]}],
-        r"stages\.size: kind 'complexity' must need a `parse` stage first: needs = \[\"parse\"\]",
+        r"stages: parse -> run_a -> size: 'run_a' gives Outputs, but kind 'complexity' of 'size' reads",
     ),
 ]
 
@@ -600,7 +603,7 @@ def test_a_registered_stage_is_found_by_its_kind(
     stages = [*DEFAULT, {"name": "words", "kind": "wordiness"}]
     evaluation, _ = evaluate(problem_with(tmp_path, *stages), fake)
     assert evaluation.metrics["words"] == 4.0
-    with pytest.raises(ProblemError, match=r"Did you mean 'wordiness'\? Known: .*complexity, .*wordiness;"):
+    with pytest.raises(ProblemError, match=r"Did you mean 'wordiness'\? Known: .*complexity, .*, wordiness;"):
         Pipeline(problem_with(tmp_path, {"name": "words", "kind": "wordines"}), fake)
 
 

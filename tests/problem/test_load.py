@@ -152,7 +152,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         {"measures": [MEASURE | {"bin": 3}]},
         r"measures\[0\]\.bin: unknown key \(value 3\)\. Did you mean 'bins'\?",
     ),
-    ({"candidate": {"float": 1}}, r"candidate\.float: unknown key \(value 1\)\. Keys known here: entry, "),
+    (
+        {"candidate": {"float": 1}},
+        r"candidate\.float: unknown key \(value 1\)\. Keys known here: language, entry, ",
+    ),
     ({"objective": None}, "objective: is missing; add it"),
     ({"candidate": {"entry": None}}, r"candidate\.entry: is missing; add it"),
     ({"measures": [{"range": [0, 1], "bins": 3}]}, r"measures\[0\]\.metric: is missing; add it"),
@@ -216,7 +219,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"stages": [{"name": "a", "kind": "run", "needs": ["b"]}]},
-        r"stages\.a: needs 'b', which is no stage; stages are a",
+        r"stages\.a: needs 'b', which is no stage \(b -> a\); stages are a",
     ),
     ({"stages": [{"name": "a", "kind": "run", "retries": -1}]}, r"stages\[0\]\.retries: .*, got -1"),
     (
@@ -348,9 +351,9 @@ def test_dubious_but_legal_code_gives_no_warning(tmp_path: Path) -> None:
     [
         (
             "circle_paking",
-            r"problem 'circle_paking': no shipped .* Did you mean 'circle_packing'\? Shipped: circle_p",
+            r"problem 'circle_paking': no .* Did you mean 'circle_packing'\? Shipped: c_speed, circle_p",
         ),
-        ("qqq", r"no folder has this path\. Shipped: circle_packing, "),
+        ("qqq", r"no folder has this path\. Shipped: c_speed, circle_packing, "),
         ("x" * 5000, "no shipped problem has this name"),
         ("a\0b", "no shipped problem has this name"),
     ],

@@ -54,6 +54,7 @@ def commit(number: int, *, objective: float | None = 0.5, text: str = "", parent
         "objective": objective,
         "measures": None if objective is None else [0.1],
         "metrics": {} if objective is None else {"value": objective},
+        "cases": {},
         "feedback": "fine",
         "duplicate_of": None,
         "wall_s": 0.1,

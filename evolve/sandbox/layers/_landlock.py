@@ -41,13 +41,16 @@ def layers(version: int) -> list[str]:
     return [name for since, name in names if version >= since]
 
 
-def apply(version: int, readable: Iterable[str], writable: Iterable[str]) -> None:
+def apply(
+    version: int, readable: Iterable[str], writable: Iterable[str], runnable: Iterable[str] = ()
+) -> None:
     """Restrict this process and its descendants, for good; needs no_new_privs.
 
     Args:
         version: What `abi` returned.
         readable: Files and folders that may be read and executed; missing ones are passed over.
-        writable: Folders in which everything but making devices is allowed.
+        writable: Folders in which everything but making devices and executing is allowed.
+        runnable: Of these, folders in which what was made may be executed too.
 
     Raises:
         OSError: the kernel refuses.
@@ -61,6 +64,8 @@ def apply(version: int, readable: Iterable[str], writable: Iterable[str]) -> Non
             _allow(ruleset, path, _READ & rights)
         for path in writable:
             _allow(ruleset, path, rights & ~_MAKE_DEVICES & ~_EXECUTE)
+        for path in runnable:
+            _allow(ruleset, path, _EXECUTE & rights)
         _kernel.syscall(_RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)

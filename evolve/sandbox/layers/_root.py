@@ -18,7 +18,17 @@ SCRATCH = "/scratch"
 """Where every child mounts a tmpfs of its own."""
 WRITABLE_DEVICES = ("/dev/null", "/dev/full")
 _DEVICES = ("null", "full", "random", "urandom")  # not zero: mapped, it is memory that nobody counts
-_SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/libx32", "/bin", "/etc/ld.so.cache", "/etc/localtime")
+_SYSTEM = (
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/lib32",
+    "/libx32",
+    "/bin",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/etc/alternatives",
+)
 
 _MOUNT_SETATTR = 442
 _AT_FDCWD = -100

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evolve.errors import ProblemError, SandboxError
+from evolve.models import Message, NoReply, Reply
+from evolve.pipeline import Ancestor, Evaluation, Pipeline, Surroundings
+from evolve.problem import Problem, load_problem
+from evolve.sandbox import RunResult, Verdict
+from tests.conftest import toy_problem
+from tests.pipeline.test_pipeline import DEFAULT, PROGRAM, FakeExecutor, problem_with, ran, statuses, verdict
+
+GATE = {"name": "gate", "kind": "gate", "needs": ["score"], "options": {"require": "value >= 3"}}
+COSTLY = {"name": "costly", "kind": "run", "needs": ["gate", "parse"]}
+REPEAT = {"name": "repeat", "kind": "repeat", "needs": ["parse"], "options": {"seeds": [1, 2, 4]}}
+
+
+def evaluate(problem: Problem, fake: FakeExecutor, **options: Any) -> Evaluation:
+    async def limited() -> Evaluation:
+        async with asyncio.timeout(10):
+            return await Pipeline(problem, fake).evaluate(PROGRAM, **options)
+
+    return asyncio.run(limited())
+
+
+def test_a_gate_stops_cheaply_and_says_so(tmp_path: Path) -> None:
+    fake = FakeExecutor()
+    found = evaluate(problem_with(tmp_path, *DEFAULT, GATE, COSTLY), fake)
+    assert (found.status, found.objective) == ("gated", None)
+    assert found.feedback == (
+        "stopped early, before the costly part of the evaluation: value = 2, wanted value >= 3"
+    )
+    assert len(fake.runs) == 1
+    assert statuses(found)["costly"] == "skipped"
+    fake.on_score = lambda _call: verdict({"value": 3.0, "size": 0.5})
+    assert evaluate(problem_with(tmp_path, *DEFAULT, GATE, COSTLY), fake).status == "valid"
+
+
+def test_a_condition_decides_whether_a_stage_runs(tmp_path: Path) -> None:
+    stages = [
+        *DEFAULT,
+        {"name": "more", "kind": "run", "needs": ["parse"], "after": ["score"], "when": "value > 2"},
+    ]
+    found = evaluate(problem_with(tmp_path, *stages), FakeExecutor())
+    assert found.status == "valid"
+    assert found.stages["more"].status == "idle"
+    assert found.stages["more"].feedback == "value = 2, wanted value > 2"
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"), [("worst", 1.0), ("median", 4.0), ("quantile 0.25", 2.5), ({"value": "max"}, 9.0)]
+)
+def test_cases_unite_as_declared(tmp_path: Path, how: Any, expected: float) -> None:
+    stages = [dict(stage) for stage in DEFAULT]
+    stages[2]["aggregate"] = how
+    fake = FakeExecutor()
+    fake.on_score = lambda call: verdict({"value": float(call**2), "size": 0.25})
+    found = evaluate(
+        problem_with(tmp_path, *stages, cases=[{"k": 1}, {"k": 2}, {"k": 3}], seed=PROGRAM), fake
+    )
+    found = found if found.status == "valid" else evaluate_k(tmp_path, stages, fake)
+    assert found.objective == expected
+    assert found.cases["value"] == (1.0, 4.0, 9.0)
+
+
+def evaluate_k(tmp_path: Path, stages: list[dict[str, Any]], fake: FakeExecutor) -> Evaluation:
+    problem = problem_with(tmp_path, *stages, cases=[{"k": 1}, {"k": 2}, {"k": 3}])
+    return asyncio.run(Pipeline(problem, fake).evaluate("def solve(n, k):\n    return n"))
+
+
+def test_repeat_gives_mean_spread_and_worst(tmp_path: Path) -> None:
+    fake = FakeExecutor()
+    fake.on_score = lambda call: verdict({"value": float(call), "size": 0.5})
+    problem = problem_with(tmp_path, DEFAULT[0], REPEAT, params={"seed": 0, "n": 3})
+    found = asyncio.run(Pipeline(problem, fake).evaluate("def solve(n, seed):\n    return n"))
+    assert [run["seed"] for run in fake.runs if isinstance(run, dict)] == [1, 2, 4]
+    assert [case for _, case, _ in fake.scores] == [{"seed": 1}, {"seed": 2}, {"seed": 4}]
+    assert found.objective == 2.0
+    assert found.metrics["value_worst"] == 1.0
+    assert found.metrics["value_spread"] == pytest.approx((2 / 3) ** 0.5)
+
+
+def test_an_evaluation_ends_when_it_is_decided(tmp_path: Path) -> None:
+    repeat = {**REPEAT, "options": {"early_stop": True}, "after": ["complexity"]}
+    problem = problem_with(
+        tmp_path,
+        DEFAULT[0],
+        DEFAULT[3],
+        repeat,
+        cases=[{"k": k} for k in range(4)],
+        objective={"metric": "value", "direction": "maximize", "bounds": [0, 10]},
+        measures=[{"metric": "lines", "range": [0, 9], "bins": 3}],
+    )
+    fake = FakeExecutor()
+    fake.on_score = lambda _call: verdict({"value": 1.0})
+    text = "def solve(n, k):\n    return n"
+    lost = asyncio.run(Pipeline(problem, fake).evaluate(text, around=Surroundings(bar=lambda _measures: 6.0)))
+    assert lost.status == "gated"
+    assert "stopped early after 2 of 4 cases: value can no longer reach 6" in lost.feedback
+    free = asyncio.run(
+        Pipeline(problem, fake).evaluate(text, around=Surroundings(bar=lambda _measures: None))
+    )
+    assert free.status == "valid"
+
+
+def test_lineage_says_what_a_change_did(tmp_path: Path) -> None:
+    stage = {"name": "lineage", "kind": "lineage", "needs": ["score"], "always": True}
+    parent = Ancestor(7, "def solve(n):\n    return 1\n", "valid", 1.0, {"value": 1.0, "size": 0.5})
+    fake = FakeExecutor()
+    problem = problem_with(tmp_path, *DEFAULT, stage)
+    found = evaluate(problem, fake, around=Surroundings((parent,), "other value"))
+    assert "against program 7: 1 lines added, 1 removed (other value); value 1 -> 2" in found.feedback
+    fake.on_score = lambda _call: Verdict("invalid", {}, "broken")
+    found = evaluate(problem, fake, around=Surroundings((parent,), "other value"))
+    assert found.feedback == "broken\nagainst program 7: 1 lines added, 1 removed (other value); now invalid"
+
+
+class Model:
+    def __init__(self, text: str | None) -> None:
+        self.text = text
+        self.purposes: list[str] = []
+
+    async def __call__(self, messages: Any, *, purpose: str = "propose") -> Reply:
+        assert isinstance(messages[0], Message)
+        self.purposes.append(purpose)
+        if self.text is None:
+            raise NoReply("out")
+        return Reply(self.text, "m", 1, 1, 0.0, 0.0, "stop")
+
+
+JUDGE = {
+    "name": "judge",
+    "kind": "judge",
+    "needs": ["score"],
+    "options": {"criteria": "clarity", "metric": "clear"},
+}
+INSIGHT = {"name": "insight", "kind": "insight", "needs": ["score"]}
+
+
+def test_models_judge_and_advise_one_after_the_other(tmp_path: Path) -> None:
+    model = Model("SCORE: 70\nFEEDBACK: name things.\nTRY: another start.")
+    problem = problem_with(tmp_path, *DEFAULT, JUDGE, INSIGHT)
+    found = evaluate(problem, FakeExecutor(), around=Surroundings(ask=model))
+    assert model.purposes == ["judge", "insight"]
+    assert found.metrics["clear"] == 10.0
+    assert "a model's judgement: name things." in found.feedback
+    silent = evaluate(problem, FakeExecutor(), around=Surroundings(ask=Model(None)))
+    assert (silent.status, "clear" in silent.metrics) == ("valid", False)
+
+
+def test_pauses_between_attempts_grow(tmp_path: Path) -> None:
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    async def fail(call: int) -> RunResult:
+        if call < 4:
+            raise SandboxError("a hiccup.")
+        return ran()
+
+    fake = FakeExecutor()
+    fake.on_run = fail
+    stages = [dict(stage) for stage in DEFAULT]
+    stages[1] |= {"retries": 3, "backoff_s": 0.5}
+    found = asyncio.run(Pipeline(problem_with(tmp_path, *stages), fake, sleep=sleep).evaluate(PROGRAM))
+    assert (found.status, pauses) == ("valid", [0.5, 1.0, 2.0])
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    (
+        {**GATE, "options": {"require": "__import__('os')"}},
+        "option 'require' must compare a metric with a number",
+    ),
+    ({**GATE, "options": {}}, "option 'require' must be a condition such as"),
+    ({**JUDGE, "options": {"criteria": "all", "metric": "value"}}, "gives the objective 'value'"),
+    ({**REPEAT, "options": {"count": 2}}, r"\[params\] must declare it as an integer: seed = 0"),
+    ({**REPEAT, "options": {"early_stop": True}}, "declare \\[objective\\] bounds"),
+    ({"name": "c", "kind": "command", "options": {"run": ["no_such_tool"]}}, "needs the tool 'no_such_tool'"),
+    (
+        {"name": "c", "kind": "command", "options": {"run": ["sh", "{m.x}"]}},
+        "which is no argument; known: file, n",
+    ),
+    ({"name": "c", "kind": "command"}, "option 'run' must be a command"),
+]
+
+
+@pytest.mark.parametrize(("stage", "message"), REFUSED, ids=[message for _, message in REFUSED])
+def test_what_cannot_work_is_refused(tmp_path: Path, stage: dict[str, Any], message: str) -> None:
+    with pytest.raises(ProblemError, match=message):
+        Pipeline(problem_with(tmp_path, *DEFAULT, stage), FakeExecutor())
+
+
+def test_the_whole_path_of_a_missing_stage_is_named(tmp_path: Path) -> None:
+    stages = [{"name": "b", "kind": "run", "needs": ["a"]}, {"name": "c", "kind": "score", "needs": ["b"]}]
+    with pytest.raises(ProblemError, match=r"stages\.b: needs 'a', which is no stage \(a -> b -> c\)"):
+        load_problem(toy_problem(tmp_path, stages=stages))
