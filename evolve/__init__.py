@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from evolve.authoring import Optimized, optimize
     from evolve.engine import Budget, RunResult, afork, areplay, aresume, arun, run
     from evolve.errors import EvolveError
     from evolve.problem import Invalid, Problem, Score, load_problem
@@ -23,6 +24,7 @@ __all__ = [
     "Budget",
     "EvolveError",
     "Invalid",
+    "Optimized",
     "Problem",
     "RunResult",
     "Score",
@@ -31,6 +33,7 @@ __all__ = [
     "aresume",
     "arun",
     "load_problem",
+    "optimize",
     "run",
 ]
 
@@ -38,6 +41,7 @@ _HOMES = {
     "Budget": "evolve.engine",
     "EvolveError": "evolve.errors",
     "Invalid": "evolve.problem",
+    "Optimized": "evolve.authoring",
     "Problem": "evolve.problem",
     "RunResult": "evolve.engine",
     "Score": "evolve.problem",
@@ -46,6 +50,7 @@ _HOMES = {
     "aresume": "evolve.engine",
     "arun": "evolve.engine",
     "load_problem": "evolve.problem",
+    "optimize": "evolve.authoring",
     "run": "evolve.engine",
 }
 

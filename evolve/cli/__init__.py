@@ -10,7 +10,21 @@ from typing import Annotated
 import typer
 
 import evolve
-from evolve.cli import _doctor, _export, _import, _islands, _lineage, _list, _plan, _replay, _run, _show
+from evolve.cli import (
+    _check,
+    _doctor,
+    _export,
+    _import,
+    _islands,
+    _lineage,
+    _list,
+    _new,
+    _plan,
+    _replay,
+    _run,
+    _score,
+    _show,
+)
 from evolve.cli._text import err, plain
 from evolve.errors import EvolveError
 
@@ -28,6 +42,9 @@ app = typer.Typer(
 for command in (
     _list.problems,
     _islands.islands,
+    _new.new,
+    _check.check,
+    _score.score,
     _doctor.doctor,
     _plan.plan,
     _run.run,
