@@ -49,6 +49,8 @@ def load_toml(path: Path, model: type[Model], error: type[EvolveError]) -> Model
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise error(f"{path}: is not valid TOML: {problem}. Mend the syntax at that place.") from None
+    except RecursionError:
+        raise error(f"{path}: is nested too deeply to be read. Write it with less nesting.") from None
     return validate(data, model, error, where=str(path))
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from evolve.cli._text import counted, duration, number, out, plain, table
+from evolve.cli._text import clean, counted, duration, first_line, number, out, plain, table
 from evolve.engine import RunConfig, RunResult
 from evolve.export import Exported
 from evolve.problem import Problem
@@ -22,6 +23,8 @@ _RAISE = {
     "max_usd": "--max-usd",
 }
 _OF_CALLS = ("max_calls", "max_tokens", "max_usd")
+_ASIDE = ("embed", "reflect")
+"""Purposes of calls that bring no program."""
 
 
 class Before(NamedTuple):
@@ -72,7 +75,7 @@ def report(
             plain(f"best {metric} = {result.best_objective!r}", "bold green"), f"(program {result.best_id})"
         )
         _compare(problem, result.best_objective)
-    if result.calls:
+    if result.calls or result.unanswered:
         _foreseen(result)
     if result.unsteady:
         programs = counted(result.unsteady, "program")
@@ -102,12 +105,41 @@ def _idle(result: RunResult, before: Before | None) -> str:
     return "no model was asked" if result.reason in _OF_CALLS and result.calls == before.calls else ""
 
 
+def _unanswered(result: RunResult, failures: Sequence[str]) -> str:
+    if not result.calls:
+        why = f"no call was sent: {result.explanation}. Raise the limit, or lower max_tokens of the model"
+    elif failures:
+        why = f"no call was answered; the last failure: {failures[-1]}"
+    else:
+        why = "no call was answered; the run ended before an answer came"
+    return f"{why}\nWhatever was found, no model had part in it."
+
+
+def _useless(reader: Reader) -> str:
+    """Say so when models answered and no valid program came of it; else an empty text."""
+    answers = [
+        reply
+        for request, reply in reader.calls()
+        if reply and reply.status == "ok" and request.purpose not in _ASIDE
+    ]
+    if not answers or any(use.valid for use in reader.arms() if use.calls):
+        return ""
+    said = first_line(clean(reader.payload(answers[-1].text)).strip())
+    refused = [commit for commit in reader.commits() if commit.program.calls and commit.evaluation.feedback]
+    why = f"\nthe last refusal: {first_line(refused[-1].evaluation.feedback)}" if refused else ""
+    return (
+        f"{counted(len(answers), 'answer')} of models, and no valid program came of them; "
+        f"the last one begins: {said!r}{why}"
+    )
+
+
 def _foreseen(result: RunResult) -> None:
     """Say what was asked, and set what was foreseen beside what it was."""
     with Reader(result.folder) as reader:
         plans = reader.events(kind="plan")
         began_with = reader.run().config["budget"]
         ends = [reply for request, reply in reader.calls() if reply and request.purpose != "embed"]
+        useless = _useless(reader)
     failures = [reply.error for reply in ends if reply.status in ("failed", "no_reply")]
     price = f", ${result.usd:.4f}" if result.usd else ""
     failed = f" ({len(failures)} failed)" if failures else ""
@@ -115,9 +147,9 @@ def _foreseen(result: RunResult) -> None:
     out.print(plain(asked), soft_wrap=True)
     answers = [(reply.prompt_tokens, reply.reply_tokens) for reply in ends if reply.status == "ok"]
     if result.unanswered:
-        last = f"the last failure: {failures[-1]}" if failures else "the run ended before an answer came"
-        note = f"no call was answered; {last}\nWhatever was found, no model had part in it."
-        out.print(plain(note, "bold red"), soft_wrap=True)
+        out.print(plain(_unanswered(result, failures), "bold red"), soft_wrap=True)
+    elif answers and useless:
+        out.print(plain(useless, "bold yellow"), soft_wrap=True)
     if not plans or not answers:
         return
     plan = plans[0].data

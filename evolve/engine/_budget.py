@@ -85,8 +85,8 @@ def explain(reason: str, budget: Budget) -> str:
         "stagnation": f"{budget.stagnation} evaluations brought no new best",
         "exhausted": f"{IDLE_LIMIT} proposals in a row brought nothing new",
         "max_calls": f"{budget.max_calls} calls to models are used up",
-        "max_tokens": f"the rest of {budget.max_tokens} tokens is too little for another call",
-        "max_usd": f"the rest of {budget.max_usd} US dollars is too little for another call",
+        "max_tokens": f"the rest of {budget.max_tokens} tokens is less than the next call may use",
+        "max_usd": f"the rest of {budget.max_usd} US dollars is less than the next call may cost",
         "replayed": "every recorded commit is repeated",
         "interrupted": "it was interrupted",
     }.get(reason, reason)

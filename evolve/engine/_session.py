@@ -16,7 +16,7 @@ import evolve
 from evolve._data_dirs import data_dir
 from evolve._toml import validate
 from evolve.engine._background import Background
-from evolve.engine._budget import explain
+from evolve.engine._budget import CALL_LIMITS, explain
 from evolve.engine._config import Budget, RunConfig
 from evolve.engine._engine import Engine
 from evolve.engine._folder import MEMORY_OUT, copy_into, create_folder, remove_if_empty
@@ -93,8 +93,8 @@ class RunResult:
 
     @property
     def unanswered(self) -> bool:
-        """Whether models were asked and none has ever answered."""
-        return 0 < self.calls == self.failures
+        """Whether models were asked, or could not be for want of budget, and none has ever answered."""
+        return self.calls == self.failures and (self.calls > 0 or self.reason in CALL_LIMITS)
 
     @property
     def unsteady(self) -> int:

@@ -16,7 +16,7 @@ from evolve.errors import ModelError
 from evolve.models._backend import Backend, Embedder, RawReply, checked
 from evolve.models._base import Message
 from evolve.models._budget import CallBudget, Limit
-from evolve.models._command_backend import CommandBackend
+from evolve.models._command_backend import CommandBackend, command_fault
 from evolve.models._dispatch import Dispatcher
 from evolve.models._failure import one_line
 from evolve.models._health import OnEvent
@@ -230,6 +230,8 @@ class Models:
             assert isinstance(self._embedding.spec, ModelSpec)
             specs.append(self._embedding.spec)
         faults = [fault for spec in specs if (fault := self._litellm.fault(spec))]
+        own = [spec for spec in self._config.command if isinstance(self._backends[spec.name], CommandBackend)]
+        faults += [fault for spec in own if (fault := command_fault(spec))]
         if faults:
             raise ModelError("\n".join(dict.fromkeys(faults)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
@@ -42,6 +43,14 @@ class CommandBackend:
             text = f"{spec.name}: exit code {process.returncode}: {_last(complaint)}"
             raise Failure("transient", text)
         return RawReply(output.decode("utf-8", "replace"), 0, 0)
+
+
+def command_fault(spec: CommandSpec) -> str:
+    """Say why a command cannot be started, and what to do; "" when nothing speaks against it."""
+    program = spec.argv[0]
+    if shutil.which(program) is not None:
+        return ""
+    return f"{spec.name}: {program!r} is no program on the PATH. Install it, or give its path in `--command`."
 
 
 def as_text(messages: Sequence[Message]) -> str:

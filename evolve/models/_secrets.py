@@ -38,6 +38,7 @@ def scrub(text: str) -> str:
 
     A server may echo the header that it was sent, in an error or in an answer: as it is, quoted for an
     address, for JSON or HTML, in base64 (also in the midst of something longer) or in hexadecimal digits.
+    A guard against mishaps: who means to hide a value will find a form that is not looked for.
     When characters that cannot be seen part the letters of a value, all such characters are taken out too.
     """
     forms = _forms(_values())
@@ -94,6 +95,8 @@ def _encoded(value: str) -> Iterator[str]:
         yield escaped.replace("/", "\\/")
     yield data.hex()
     yield data.hex().upper()
+    yield "".join(f"&#{ord(letter)};" for letter in value)
+    yield from _both_cases(f"&#x{ord(letter):x};" for letter in value)
     yield from _base64(data)
 
 

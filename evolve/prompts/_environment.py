@@ -18,9 +18,6 @@ from evolve.prompts._bounded import BoundedEnvironment
 from evolve.prompts._filters import FILTERS
 from evolve.prompts._sources import OPERATORS, SHARED, SUFFIX, Source, replaced
 
-_WRONG = (TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What a template that is wrong may raise: its expressions are a small programming language."""
-
 
 class Templates:
     """Compiles templates once and says what is wrong with them."""
@@ -66,7 +63,7 @@ class Templates:
             if self._bounded is not None:
                 return self._bounded.render(template, variables)
             return template.render(variables)
-        except _WRONG as error:
+        except Exception as error:  # noqa: BLE001 - it is a small program of a stranger's
             raise self._explain(error) from None
 
     def check_names(self) -> None:
@@ -82,7 +79,7 @@ class Templates:
             used = set(trees)
             trees |= {name: self._parse(name) for name in self._own.keys() - used}
             free = {name: meta.find_undeclared_variables(trees[name]) for name in self._own}
-        except TemplateSyntaxError as error:
+        except Exception as error:  # noqa: BLE001 - what jinja2 makes of it, Python may refuse as well
             raise self._explain(error) from None
         known = {*self._known, *self._environment.globals}
         for tree in trees.values():
@@ -149,6 +146,7 @@ class _Unknown(StrictUndefined):
     """Says what is known instead of an unknown name."""
 
     __slots__ = ()
+    __format__ = StrictUndefined._fail_with_undefined_error  # a filter may format what it is given
 
     @property
     def _undefined_message(self) -> str:

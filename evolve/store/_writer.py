@@ -171,7 +171,7 @@ class Writer:
 
     @contextlib.contextmanager
     def raw(self) -> Iterator[Connection]:
-        """Lend a second connection that leaves transactions to its user; for copying whole runs."""
+        """Lend the connection, to copy whole runs; meanwhile its user begins and ends the transactions."""
         with self._engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
 

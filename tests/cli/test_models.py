@@ -608,3 +608,21 @@ def test_wrong_islands_of_a_file_are_told_in_words(shell: Shell, place: Path) ->
         assert said in found.err
         assert "Preset" not in found.err
         assert "<" not in found.err
+
+
+def test_a_model_that_brings_nothing_is_told(shell: Shell, place: Path) -> None:
+    with ModelServer(always("prose")) as server:
+        settings(place, server)
+        few = shell("run", "toy", "-c", "models.toml", "--max-calls", 6)
+        none = shell("run", "toy", "-c", "models.toml", "--max-tokens", 50)
+    assert few.code == 0
+    assert "and no valid program came of them; the last one begins:" in few.out
+    assert none.code == 3
+    assert "no call was sent: the rest of 50 tokens is less than the next call may use" in none.out
+
+
+def test_a_command_that_is_not_there_is_told_before_the_run(shell: Shell, place: Path) -> None:
+    found = shell("run", "toy", "--command", "no-such-agent --quiet")
+    assert found.code == 2
+    assert "'no-such-agent' is no program on the PATH" in found.err
+    assert not list(place.glob("runs/*"))

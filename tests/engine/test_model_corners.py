@@ -300,7 +300,11 @@ def test_replies_from_near_a_limit_are_used_when_it_is_raised(tmp_path: Path, or
                 world.engine.request_stop("interrupted")
 
         world.on_call = stop_near_the_limit
-        settings = {"models": models_of(reflect_every=0), "operators": {"rewrite": 1.0}, "order": order}
+        settings: dict[str, Any] = {
+            "models": models_of(reflect_every=0),
+            "operators": {"rewrite": 1.0},
+            "order": order,
+        }
         result = begin(world, tmp_path, f"run{chance}", budget=Budget(max_evals=26), window=12, **settings)
         world.on_call = lambda _number: None
         with Reader(result.folder) as reader:

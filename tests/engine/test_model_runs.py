@@ -100,10 +100,11 @@ def test_64_calls_in_flight_never_overrun_the_budget(tmp_path: Path, limit: dict
         budget = Budget.model_validate(limit)
         result = evolve_with(server, tmp_path, budget=budget, window=80, settings=settings)
         used = {"max_calls": server.calls, "max_tokens": server.tokens, "max_usd": result.usd}
+    charged = {"max_calls": result.calls, "max_tokens": result.tokens, "max_usd": result.usd}
     assert (result.reason, result.calls) == (next(iter(limit)), server.calls)
     for name, most in limit.items():
         assert used[name] <= most
-        assert used[name] > 0.3 * most
+        assert charged[name] > 0.3 * most
 
 
 @pytest.mark.parametrize("mode", ["server_error", "unauthorized", "rate_limit_bare", "dropped", "empty"])
@@ -127,7 +128,7 @@ def test_a_model_that_always_fails_stops_the_run_soon(
 def test_an_unknown_price_is_an_error_when_dollars_are_limited(tmp_path: Path) -> None:
     with serve() as server, pytest.raises(ModelError, match="usd_per_million_prompt"):
         evolve_with(server, tmp_path, budget=Budget(max_usd=1.0))
-    assert not list((tmp_path / "runs").iterdir())
+    assert not list(tmp_path.glob("runs/*"))
 
 
 def test_a_fork_goes_on_from_its_point(tmp_path: Path) -> None:

@@ -306,3 +306,43 @@ def test_a_block_with_the_body_of_a_frozen_function_may_change() -> None:
     for body in ("    pass", "    while True:\n        break", "    '''doc'''\n    return 1"):
         child = parent.replace("    for i in range(3):\n        pass", body)
         assert outside_unchanged(parent, child) == ""
+
+
+@pytest.mark.parametrize(
+    ("parent", "old", "new"),
+    [
+        ("BLOCK\ndef solve(x):\n    return x\n", "y = 1", "y = 1\n@(lambda f: print)"),
+        ("BLOCK\nclass A:\n    x = 1\n", "y = 1", "@(lambda c: object)"),
+        (
+            "def f(x):\n    if x > 0:\nBLOCK\n        check(x)\n",
+            "        y = 1",
+            "        y = 1\n    else:\n        y = 2",
+        ),
+        (
+            "def f(x):\n    for i in x:\nBLOCK\n        check(i)\n",
+            "        y = 1",
+            "        y = 1\n    else:\n        y = 2",
+        ),
+        (
+            "def f(x):\n    try:\nBLOCK\n        check(x)\n    finally:\n        done()\n",
+            "        y = 1",
+            "        y = 1\n    except ValueError:\n        y = 2\n    else:\n        pass",
+        ),
+        (
+            "def f(x):\n    match x:\n        case 1:\nBLOCK\n            return 1\n",
+            "            y = 1",
+            "            y = 1\n        case 999:\n            pass",
+        ),
+        (
+            "def f(x):\n    try:\nBLOCK\n    except ValueError:\n        return 'frozen'\n",
+            "        y = 1",
+            "        y = 1\n    except Exception:\n        return 'other'",
+        ),
+        ("x = f(\nBLOCK\n)\n", "1, 2", "1, 2) or (3"),
+    ],
+)
+def test_a_block_takes_no_line_below_it_elsewhere(parent: str, old: str, new: str) -> None:
+    before, after = (parent.replace("BLOCK", f"{START}\n{block}\n{END}") for block in (old, new))
+    ast.parse(after)
+    assert "no longer is the same code" in outside_unchanged(before, after)
+    assert outside_unchanged(before, before) == outside_unchanged(after, after) == ""

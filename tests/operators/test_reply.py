@@ -214,7 +214,7 @@ def test_code_without_a_fence_is_parsed_a_few_times_only(monkeypatch: pytest.Mon
         texts.append(text)
         return parse(text)
 
-    monkeypatch.setattr(_reply, "parse", counted)
+    monkeypatch.setattr(_reply, "read", counted)
     assert refusal("x=1\n" * 12 + "(\n" * 190).startswith("The reply holds no program.")
     assert 1 < len(texts) <= 20
 

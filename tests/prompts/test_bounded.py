@@ -91,3 +91,20 @@ def test_a_bound_is_for_each_rendering_by_itself(tmp_path: Path) -> None:
     prompts = Prompts([override(tmp_path, rewrite="{% for i in range(9999) %}{% endfor %}x")])
     for _ in range(30):
         assert prompts.messages("rewrite", full_context())[1].content == "x\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% for a in [1] %}" * 25 + "{% endfor %}" * 25,
+        "{{ range(a=1, a=2) }}",
+        "{{ " + "9" * 5000 + " }}",
+        "{{ 'abc' | truncate(-5) }}",
+        "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}",
+        "{{ 1" + " + 1" * 5000 + " }}",
+        "{% macro f(a, a) %}{% endmacro %}",
+    ],
+)
+def test_whatever_is_wrong_with_a_template_is_an_error_for_its_author(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UsageError, match=r"rewrite\.j2|a prompt template"):
+        Prompts([override(tmp_path, rewrite=text)])

@@ -825,7 +825,7 @@ def test_the_command_explains_a_wrong_script(tmp_path: Path) -> None:
     script.write_text("[shares]\nrate_limits = 0.5\n")
     command = [sys.executable, "-m", "evolve.testing.model_server", "--script", str(script)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "rate_limits" in done.stderr
     assert "Traceback" not in done.stderr
 

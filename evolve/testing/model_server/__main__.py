@@ -23,7 +23,11 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--latency", type=float, help="seconds from a request to its answer")
-    parser.add_argument("--script", type=Path, help="TOML file that decides the answers")
+    parser.add_argument(
+        "--script",
+        type=Path,
+        help="TOML file that decides the answers, such as: shares = { ok = 0.7, server_error = 0.3 }",
+    )
     parser.add_argument("--log", type=Path, help="file that each call is appended to, as a line of JSON")
     parser.add_argument("--tied", action="store_true", help="end when standard input does")
     return parser.parse_args()
@@ -32,6 +36,11 @@ def _options() -> argparse.Namespace:
 def _announce(url: str) -> None:
     sys.stdout.write(url + "\n")
     sys.stdout.flush()
+
+
+def _refusal(text: str) -> int:
+    sys.stderr.write(f"error: {text}\n")
+    return 2
 
 
 def _end_with_input(until: asyncio.Event) -> None:
@@ -55,11 +64,15 @@ def main() -> None:
     try:
         script = Script.load(options.script) if options.script else Script()
     except EvolveError as error:
-        sys.exit(str(error))
+        sys.exit(_refusal(str(error)))
     if options.latency is not None:
         script = script.model_copy(update={"latency_s": options.latency})
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(_run(options, script, options.log or Path(folder) / "calls.jsonl"))
+        try:
+            asyncio.run(_run(options, script, options.log or Path(folder) / "calls.jsonl"))
+        except OSError as error:
+            hint = "Take another port, or 0 for a free one."
+            sys.exit(_refusal(f"port {options.port}: cannot be listened at ({error.strerror}). {hint}"))
 
 
 if __name__ == "__main__":
