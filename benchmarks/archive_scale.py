@@ -159,7 +159,7 @@ def resuming(programs: int, preset: str) -> float:
             started = time.perf_counter()
             state = State(problem, config, offer_of(config, problem))
             for brief in reader.briefs(metrics=bool(state.archipelago.metrics)):
-                state.apply(verdict_of_commit(brief))
+                state.apply(verdict_of_commit(brief, problem.spec.objective.metric))
             seconds = time.perf_counter() - started
     assert state.committed == programs
     print(f"resume, {preset}: {seconds:.2f} s for {programs:,} commits")

@@ -29,7 +29,16 @@ import _as_user
 import _results
 
 from evolve.problem import Scalar, load_problem
-from evolve.sandbox import CodecError, Limits, LocalExecutor, RunResult, Verdict, encode
+from evolve.sandbox import (
+    CodecError,
+    Command,
+    CommandResult,
+    Limits,
+    LocalExecutor,
+    RunResult,
+    Verdict,
+    encode,
+)
 from evolve.sandbox._scratch import remove_tree
 from evolve.testing.hostile import ATTACKS, Attack, Report, World, run_attack, run_suite
 
@@ -87,6 +96,10 @@ class PlainSubprocessExecutor:
         """Run the program and, next to it, the scoring; one call at a time."""
         assert isinstance(arguments, dict)
         return await asyncio.to_thread(self._run, program, entry, arguments, limits)
+
+    async def command(self, command: Command, limits: Limits) -> CommandResult:
+        """Refuse: the attacks are Python programs."""
+        raise NotImplementedError
 
     async def score(self, output: bytes, case: Arguments, *, artifact: bool, timeout_s: float) -> Verdict:
         """Repeat what the program's own process said."""

@@ -77,7 +77,7 @@ def compare(
 ) -> dict[str, Any]:
     """Run every arrangement with every seed; print and return the table of one problem."""
     objective = load_problem(problem).spec.objective
-    rows = {}
+    rows: dict[str, dict[str, Any]] = {}
     for name, islands in arrangements.items():
         runs = [one_run(problem, islands, seed, evals, workers) for seed in seeds]
         rows[name] = {**spread([run["best"] for run in runs], objective), "runs": runs}

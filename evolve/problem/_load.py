@@ -18,6 +18,7 @@ from evolve.problem._spec import (
     BUILTIN_METRICS,
     DESCRIPTORS,
     TEXT_METRICS,
+    Candidate,
     ProblemSpec,
     Record,
     Scalar,
@@ -163,7 +164,7 @@ def load_problem(name_or_path: str | Path, params: Mapping[str, Scalar] | None =
         seeds=tuple(seeds),
         blocks=blocks,
         digest=digest.hexdigest(),
-        called_with=_required(seeds[0][1], spec.candidate.entry),
+        called_with=_required(seeds[0][1], spec.candidate),
     )
     return replace(problem, params=_override(problem, params or {}))
 
@@ -252,9 +253,9 @@ def _check_seed(path: Path, text: str, entry: str) -> None:
         raise ProblemError(f"{error} (The entry is declared as candidate.entry in problem.toml.)") from None
 
 
-def _required(seed: str, entry: str) -> tuple[str, ...]:
-    """Name the parameters of the seed's entry that have no default."""
-    function = find_function(parse(seed), entry)
+def _required(seed: str, candidate: Candidate) -> tuple[str, ...]:
+    """Name the parameters of the seed's entry that have no default; of Python alone they are known."""
+    function = find_function(parse(seed), candidate.entry) if candidate.language == PYTHON else None
     if function is None:
         return ()
     plain = function.args.args

@@ -127,6 +127,9 @@ class _Answering:
     async def run(self, *_arguments: object) -> RunResult:
         return RunResult("ok", self._output, "", "", 0.1, 0.1, ("seccomp",))
 
+    async def command(self, *_arguments: object) -> Any:
+        raise AssertionError("nothing to start")
+
     async def score(self, *_arguments: object, **_more: object) -> Any:
         raise AssertionError("nothing to score")
 
