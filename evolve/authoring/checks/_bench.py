@@ -137,7 +137,7 @@ class Bench:
     @property
     def language(self) -> str:
         """What programs are written in."""
-        return str(getattr(self.problem.spec.candidate, "language", "python"))
+        return self.problem.spec.candidate.language
 
     @property
     def steady(self) -> bool:

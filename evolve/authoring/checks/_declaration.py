@@ -32,7 +32,7 @@ async def _statement(bench: Bench) -> Finding:
     if len(statement) < _SHORT_STATEMENT:
         return Finding("warning", expected, found, "State every rule: models know nothing else.")
     entry = bench.problem.spec.candidate.entry
-    if entry not in statement:
+    if bench.language == "python" and entry not in statement:
         advice = f"Name the entry `{entry}`, its arguments and what it returns, for models."
         return Finding("warning", expected, f"{found}, without the name of the entry", advice)
     return Finding("ok", expected, found)
