@@ -349,7 +349,7 @@ async def session(
             if cache:
                 shelf = ResultCache(folder.parent / CACHE_FILE, warn=display.message)
                 stack.callback(shelf.close)
-                recall = Recall(shelf, problem, executor.policy)
+                recall = Recall(shelf, problem, config.sandbox)
             engine = Engine(
                 config,
                 problem,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from evolve._toml import validate
 from evolve.engine._background import Background
+from evolve.engine._budget import CALL_LIMITS
 from evolve.engine._config import RunConfig
 from evolve.engine._folder import MEMORY_IN, MEMORY_OUT, PROMPTS
 from evolve.engine._journal import StoreJournal
@@ -59,34 +60,47 @@ def check_usable(config: RunConfig, problem: Problem) -> None:
             calls limits nothing, the memory or a template cannot be used.
         ProblemError: a template of the problem, or an EVOLVE-BLOCK comment of a seed, is wrong.
     """
-    graph, kinds = load_stages(measured(problem, config.islands))
-    if config.models is None:
-        for name, spec in graph.specs.items():
-            if getattr(kinds[name], "asks", False) and spec.options.get("objective"):
-                raise UsageError(
-                    f"stage {name!r} of {problem.name}: asks a model for the objective, and this run "
-                    f"has none. "
-                    "Give --model PROVIDER/NAME."
-                )
-    State(measured(problem, config.islands), config, offer_of(config, problem))
+    problem = measured(problem, config.islands)
+    offer = offer_of(config, problem)
     for name, text in problem.seeds:
         if fault := marker_fault(text):
             raise ProblemError(f"{problem.folder / name}: {fault}")
-    limits = [name for name in ("max_calls", "max_tokens", "max_usd") if getattr(config.budget, name)]
+    _check_stages(config, problem)
     if config.models is None:
-        for given in (*limits, *(name for name in ("prompts", "memory") if getattr(config, name))):
-            option = "--" + given.replace("_", "-")
-            raise UsageError(f"{option}: is for runs with models, and this one has none. Give --model too.")
-        return
-    if not config.models.names:
+        _check_plain(config)
+    else:
+        _check_models(config, config.models, problem)
+    State(problem, config, offer)
+
+
+def _check_stages(config: RunConfig, problem: Problem) -> None:
+    graph, kinds = load_stages(problem)
+    for name, spec in graph.specs.items() if config.models is None else ():
+        if getattr(kinds[name], "asks", False) and spec.options.get("objective"):
+            raise UsageError(
+                f"stage {name!r} of {problem.name}: asks a model for the objective, and this run has none. "
+                "Give --model PROVIDER/NAME."
+            )
+
+
+def _check_plain(config: RunConfig) -> None:
+    """Refuse what only runs with models have."""
+    limits = [name for name in CALL_LIMITS if getattr(config.budget, name)]
+    for given in (*limits, *(name for name in ("prompts", "memory") if getattr(config, name))):
+        option = "--" + given.replace("_", "-")
+        raise UsageError(f"{option}: is for runs with models, and this one has none. Give --model too.")
+
+
+def _check_models(config: RunConfig, models: ModelsConfig, problem: Problem) -> None:
+    if not models.names:
         raise UsageError("models: must name at least one model or command. Give --model PROVIDER/NAME.")
-    settings = config.models.model_dump_json()
+    settings = models.model_dump_json()
     if scrub(settings) != settings:
         raise UsageError(
             "models: a setting holds the value of an environment variable that is named like a key. It would "
             "be stored with the run. Leave it out: keys are read from the environment, by commands too."
         )
-    Prompts(template_folders(config, problem), max_tokens=config.models.prompt_tokens)
+    Prompts(template_folders(config, problem), max_tokens=models.prompt_tokens)
     memory_of(problem, memory_file(config))
 
 

@@ -44,7 +44,9 @@ def test_resume_goes_on_to_a_higher_limit(shell: Shell, done: Path) -> None:
     assert said.code == 0
     assert "36 evaluations" in said.out
     with Reader(done) as reader:
-        assert [event.kind for event in reader.events() if event.kind not in ("best", "bandits")] == [
+        assert [
+            event.kind for event in reader.events() if event.kind not in ("best", "bandits", "archives")
+        ] == [
             "started",
             "stopped",
             "resumed",
@@ -116,7 +118,7 @@ BAD = {
     ("toy", "-p", "m=3"): "toy has no such parameter",
     ("toy", "-p", "n=x"): "must be of type int",
     ("toy", "-p", "n"): "must have the form name=value",
-    ("toy", "-i", "ring5"): "preset must be one of ring4, single",
+    ("toy", "-i", "ring5"): "Did you mean 'ring4'?",
     ("toy", "--seed", str(2**70)): "run: seed: ",
     ("toy", "--target", "nan"): "limits: target: ",
     ("toy", "--id", "a/b"): "must be the plain name of a folder",
