@@ -141,8 +141,8 @@ def stored_run(folder: Path, programs: int, config: RunConfig, problem: Problem)
                 batch.evaluations.append(
                     {
                         "program": number, "status": "valid", "objective": float(rng.random()),
-                        "measures": point, "metrics": metrics, "feedback": "", "duplicate_of": None,
-                        "wall_s": 0.0,
+                        "measures": point, "metrics": metrics, "cases": {}, "feedback": "",
+                        "duplicate_of": None, "wall_s": 0.0,
                     }
                 )  # fmt: skip
             writer.write(batch)
