@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from evolve._toml import validate
-from evolve.cli._options import limit
+from evolve.cli._options import limit, limit_option
 from evolve.engine import Budget
 from evolve.errors import UsageError
 from evolve.models import ModelsConfig, parse_model_option
@@ -91,33 +91,15 @@ Order = Annotated[
 ]
 MaxCalls = Annotated[
     Any,
-    typer.Option(
-        "--max-calls",
-        metavar="N",
-        parser=limit(int, 1),
-        help="Never make more calls than this, failed ones included.",
-        show_default=False,
-    ),
+    limit_option("--max-calls", "N", limit(int, 1), "Never make more calls than this, failed ones included."),
 ]
 MaxTokens = Annotated[
     Any,
-    typer.Option(
-        "--max-tokens",
-        metavar="N",
-        parser=limit(int, 1),
-        help="Never use more tokens, of prompts and replies.",
-        show_default=False,
-    ),
+    limit_option("--max-tokens", "N", limit(int, 1), "Never use more tokens, of prompts and replies."),
 ]
 MaxUsd = Annotated[
     Any,
-    typer.Option(
-        "--max-usd",
-        metavar="DOLLARS",
-        parser=limit(float, 0.000001),
-        help="Never spend more US dollars.",
-        show_default=False,
-    ),
+    limit_option("--max-usd", "DOLLARS", limit(float, 0.000001), "Never spend more US dollars."),
 ]
 
 

@@ -112,26 +112,24 @@ def limit(kind: type[int] | type[float], least: float | None = None) -> Callable
     return parse
 
 
+def limit_option(name: str, metavar: str, parser: Callable[[str], float | str], about: str) -> Any:
+    """Return the option of a limit of a budget."""
+    return typer.Option(name, metavar=metavar, parser=parser, help=about, show_default=False)
+
+
 MaxEvals = Annotated[
     Any,
-    typer.Option(
+    limit_option(
         "--max-evals",
-        metavar="N",
-        parser=limit(int, 1),
-        help="Stop after this many evaluations. Here and for every limit, `none` drops what a file or the "
+        "N",
+        limit(int, 1),
+        "Stop after this many evaluations. Here and for every limit, `none` drops what a file or the "
         "run says.",
-        show_default=False,
     ),
 ]
 MaxSeconds = Annotated[
     Any,
-    typer.Option(
-        "--max-seconds",
-        metavar="SECONDS",
-        parser=limit(float, 0.001),
-        help="Stop after this run time.",
-        show_default=False,
-    ),
+    limit_option("--max-seconds", "SECONDS", limit(float, 0.001), "Stop after this run time."),
 ]
 Config = Annotated[
     Path | None,
@@ -145,23 +143,11 @@ Config = Annotated[
 ]
 Target = Annotated[
     Any,
-    typer.Option(
-        "--target",
-        metavar="VALUE",
-        parser=limit(float),
-        help="Stop when the objective is at least this good.",
-        show_default=False,
-    ),
+    limit_option("--target", "VALUE", limit(float), "Stop when the objective is at least this good."),
 ]
 Stagnation = Annotated[
     Any,
-    typer.Option(
-        "--stagnation",
-        metavar="N",
-        parser=limit(int, 1),
-        help="Stop after this many evaluations without a new best.",
-        show_default=False,
-    ),
+    limit_option("--stagnation", "N", limit(int, 1), "Stop after this many evaluations without a new best."),
 ]
 
 

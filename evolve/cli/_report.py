@@ -11,7 +11,7 @@ from evolve.cli._text import clean, counted, duration, first_line, number, out, 
 from evolve.engine import RunConfig, RunResult
 from evolve.export import Exported
 from evolve.problem import Problem
-from evolve.store import Reader
+from evolve.store import ModelReply, ModelRequest, Reader
 
 _RAISE = {
     "max_evals": "--max-evals",
@@ -115,12 +115,10 @@ def _unanswered(result: RunResult, failures: Sequence[str]) -> str:
     return f"{why}\nWhatever was found, no model had part in it."
 
 
-def _useless(reader: Reader) -> str:
+def _useless(reader: Reader, calls: Sequence[tuple[ModelRequest, ModelReply | None]]) -> str:
     """Say so when models answered and no valid program came of it; else an empty text."""
     answers = [
-        reply
-        for request, reply in reader.calls()
-        if reply and reply.status == "ok" and request.purpose not in _ASIDE
+        reply for request, reply in calls if reply and reply.status == "ok" and request.purpose not in _ASIDE
     ]
     if not answers or any(use.valid for use in reader.arms() if use.calls):
         return ""
@@ -138,8 +136,9 @@ def _foreseen(result: RunResult) -> None:
     with Reader(result.folder) as reader:
         plans = reader.events(kind="plan")
         began_with = reader.run().config["budget"]
-        ends = [reply for request, reply in reader.calls() if reply and request.purpose != "embed"]
-        useless = _useless(reader)
+        calls = reader.calls()
+        useless = _useless(reader, calls)
+    ends = [reply for request, reply in calls if reply and request.purpose != "embed"]
     failures = [reply.error for reply in ends if reply.status in ("failed", "no_reply")]
     price = f", ${result.usd:.4f}" if result.usd else ""
     failed = f" ({len(failures)} failed)" if failures else ""

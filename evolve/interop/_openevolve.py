@@ -7,7 +7,7 @@ from typing import Any
 
 from evolve.errors import ProblemError
 from evolve.interop._draft import Draft
-from evolve.interop._source import find_entry, functions, read_python, read_text, size_measure
+from evolve.interop._source import find_entry, functions, python_seed, read_python, read_text, size_measure
 from evolve.interop._yaml import Settings
 
 SEED, EVALUATOR = "initial_program.py", "evaluator.py"
@@ -28,12 +28,7 @@ def read(folder: Path, entry: str | None) -> Draft:
     Raises:
         ProblemError: a file is missing or wrong, or the programs are not Python.
     """
-    seed, evaluator = folder / SEED, folder / EVALUATOR
-    if not seed.is_file():
-        others = ", ".join(path.name for path in folder.glob("initial_program.*"))
-        raise ProblemError(
-            f"{folder}: the seed program must be {SEED}: only Python is imported. It has {others}."
-        )
+    seed, evaluator = python_seed(folder, SEED), folder / EVALUATOR
     defined = functions(read_python(evaluator))
     if "evaluate" not in defined:
         raise ProblemError(

@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from evolve.errors import ProblemError
 from evolve.interop._draft import Draft
 from evolve.interop._source import (
     find_entry,
     functions,
     literal_argument,
+    python_seed,
     read_python,
     read_text,
     size_measure,
@@ -36,12 +36,7 @@ def read(folder: Path, entry: str | None) -> Draft:
     Raises:
         ProblemError: a file is missing or wrong, or the programs are not Python.
     """
-    seed, evaluator = folder / SEED, folder / EVALUATOR
-    if not seed.is_file():
-        others = ", ".join(path.name for path in folder.glob("initial.*"))
-        raise ProblemError(
-            f"{folder}: the seed program must be {SEED}: only Python is imported. It has {others}."
-        )
+    seed, evaluator = python_seed(folder, SEED), folder / EVALUATOR
     tree = read_python(evaluator)
     runners = sorted(folder.glob("run_evo*.py"))
     configs = sorted((*folder.glob("*.yaml"), *folder.glob("*.yml")), key=lambda path: path.name)

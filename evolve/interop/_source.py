@@ -37,6 +37,17 @@ _FRAMEWORKS = ("openevolve", "shinka", "gigaevo")
 _STANDINS = ("openevolve.evaluation_result", "shinka.core", "shinka.core.wrap_eval")
 
 
+def python_seed(folder: Path, name: str) -> Path:
+    """Return the path of a layout's seed program; raises ProblemError when it is of another language."""
+    seed = folder / name
+    if not seed.is_file():
+        others = ", ".join(path.name for path in folder.glob(f"{seed.stem}.*"))
+        raise ProblemError(
+            f"{folder}: the seed program must be {name}: only Python is imported. It has {others}."
+        )
+    return seed
+
+
 def read_text(path: Path) -> str:
     """Return a file's text; raises ProblemError."""
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -95,29 +95,17 @@ class IslandSpec(Table):
     @field_validator("selection")
     @classmethod
     def _selection_resolves(cls, value: dict[str, Any]) -> dict[str, Any]:
-        try:
-            resolve_selection(value)
-        except UsageError as problem:
-            raise ValueError(_reason(problem)) from None
-        return value
+        return _resolved(value, resolve_selection)
 
     @field_validator("bandit")
     @classmethod
     def _bandit_resolves(cls, value: dict[str, Any]) -> dict[str, Any]:
-        try:
-            resolve_bandit(value, {"any": 1.0})
-        except UsageError as problem:
-            raise ValueError(_reason(problem)) from None
-        return value
+        return _resolved(value, _resolve_any_bandit)
 
     @field_validator("archive")
     @classmethod
     def _archive_resolves(cls, value: dict[str, Any]) -> dict[str, Any]:
-        try:
-            resolve_archive(value)
-        except UsageError as problem:
-            raise ValueError(_reason(problem)) from None
-        return value
+        return _resolved(value, resolve_archive)
 
     @field_validator("measures")
     @classmethod
@@ -226,3 +214,16 @@ def load_preset(name_or_path: str | Path) -> Preset:
 def _reason(problem: UsageError) -> str:
     """Return the message without its first word, which the key already says, and its full stop."""
     return str(problem).split(": ", 1)[1].removesuffix(".")
+
+
+def _resolve_any_bandit(table: Mapping[str, Any]) -> object:
+    return resolve_bandit(table, {"any": 1.0})
+
+
+def _resolved(table: dict[str, Any], resolve: Callable[[Mapping[str, Any]], object]) -> dict[str, Any]:
+    """Return a table that makes what it declares; else raise ValueError with the reason."""
+    try:
+        resolve(table)
+    except UsageError as problem:
+        raise ValueError(_reason(problem)) from None
+    return table

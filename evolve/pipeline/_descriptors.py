@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from itertools import pairwise
 
-from evolve.errors import ProblemError
+from evolve.pipeline._declared import known_options
 from evolve.pipeline._stage import StageResult, Task
 from evolve.problem import Problem, StageSpec
 from evolve.source import parse, tree_tokens
@@ -32,11 +32,7 @@ class Descriptors:
 
     def check(self, problem: Problem, spec: StageSpec) -> None:
         """See `Stage.check`."""
-        if spec.options:
-            raise ProblemError(
-                f"{problem.folder / 'problem.toml'}: stages.{spec.name}: kind {spec.kind!r} has no option "
-                f"{next(iter(spec.options))!r}; remove it, this kind has none."
-            )
+        known_options(problem, spec)
 
     def timeout_s(self, problem: Problem, spec: StageSpec) -> float:  # noqa: ARG002
         """See `Stage.timeout_s`."""

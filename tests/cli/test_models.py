@@ -610,7 +610,10 @@ def test_wrong_islands_of_a_file_are_told_in_words(shell: Shell, place: Path) ->
         assert "<" not in found.err
 
 
-def test_a_model_that_brings_nothing_is_told(shell: Shell, place: Path) -> None:
+def test_a_model_that_brings_nothing_is_told(
+    shell: Shell, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
     with ModelServer(always("prose")) as server:
         settings(place, server)
         few = shell("run", "toy", "-c", "models.toml", "--max-calls", 6)
