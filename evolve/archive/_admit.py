@@ -73,8 +73,8 @@ def admit_one(
             return Added(Status.REJECTED, 0.0, cell)
         added = Added(Status.IMPROVED, min(fitness - incumbent, _LARGEST), cell)
         columns.total.subtract(incumbent)
-    if columns.best_row < 0 or fitness > columns.fitness_at(columns.best_row):
-        columns.best_row = row
+    if fitness > columns.best_fitness:
+        columns.best_row, columns.best_fitness = row, fitness
     columns.write_one(row, program_id, fitness, measures)
     columns.total.add(fitness)
     columns.lowest = min(columns.lowest, fitness)
@@ -194,12 +194,12 @@ def _replace(
     rows[vacant] = columns.append(touched[vacant])
 
     winners = order[last[wins]]
-    best = columns.fitness_at(columns.best_row) if columns.best_row >= 0 else -np.inf
     columns.write(rows[wins], ids[winners], fitness[winners], measures[winners])
     columns.total.add_all(fitness[winners])
     columns.lowest = min(columns.lowest, float(fitness[status > 0].min()))
-    fittest = fitness[winners].max()
-    if fittest > best:
+    fittest = float(fitness[winners].max())
+    if fittest > columns.best_fitness:
         # The earliest of equally fit rows, as if they had come one by one.
         tied = np.flatnonzero(fitness[winners] == fittest)
         columns.best_row = int(rows[wins][tied[np.argmin(winners[tied])]])
+        columns.best_fitness = fittest

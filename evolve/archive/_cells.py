@@ -94,10 +94,8 @@ class CellArchive:
     @property
     def best(self) -> tuple[int, float] | None:
         """(program id, fitness) of the fittest elite, the earliest admitted of equals; None when empty."""
-        if not self.size:
-            return None
         row = self._columns.best_row
-        return self._columns.id_at(row), self._columns.fitness_at(row)
+        return None if row < 0 else (self._columns.id_at(row), self._columns.best_fitness)
 
     @property
     def qd_score(self) -> float:
@@ -234,7 +232,8 @@ class CellArchive:
             raise ShapeError(
                 f"measures must be {len(self._partition.bins)} values ({self._names()}), got {len(values)}."
             )
-        if not (math.isfinite(fitness) and all(map(math.isfinite, values))):
+        # The sum first, because it is cheaper: it is not finite when a value is not, or by overflow.
+        if not math.isfinite(sum(values, fitness)) and not all(map(math.isfinite, (fitness, *values))):
             raise self._non_finite(0, fitness, values)
 
     def _check(self, ids: np.ndarray, fitness: np.ndarray, measures: np.ndarray) -> None:

@@ -64,6 +64,7 @@ class Columns:
         row_of: Row of every occupied cell.
         total: Exact sum of the fitness of the elites.
         best_row: Row of the fittest elite, the earliest admitted of equals; -1 when empty.
+        best_fitness: Its fitness; -inf when empty.
         lowest: Lowest fitness that was ever admitted, elites replaced since included; +inf when empty.
     """
 
@@ -72,6 +73,7 @@ class Columns:
         "_fitness",
         "_ids",
         "_measures",
+        "best_fitness",
         "best_row",
         "lowest",
         "row_of",
@@ -84,6 +86,7 @@ class Columns:
         self.row_of: dict[int, int] = {}
         self.total = ExactSum()
         self.best_row = -1
+        self.best_fitness = float("-inf")
         self.lowest = float("inf")
         self._ids = np.empty(_FIRST_CAPACITY, dtype=np.int64)
         self._cells = np.empty(_FIRST_CAPACITY, dtype=np.int64)

@@ -35,7 +35,7 @@ def lineage(
     Without a program, that of the best one is shown.
     """
     with Reader(find_run(run, folder)) as reader:
-        chain = _ancestors(reader, _given_or_best(reader, program))
+        chain = list(reader.line(_given_or_best(reader, program)))
     if json:
         emit([_facts(commit) for commit in chain])
         return
@@ -68,14 +68,6 @@ def _given_or_best(reader: Reader, program: int | None) -> int:
         return program
     best = best_of(reader)
     return best.program.id if best else reader.last_id()
-
-
-def _ancestors(reader: Reader, program: int) -> list[Commit]:
-    """Return the chain of main parents, oldest first."""
-    chain = [reader.commit(program)]
-    while chain[-1].parents:
-        chain.append(reader.commit(chain[-1].parents[0]))
-    return chain[::-1]
 
 
 def diff(

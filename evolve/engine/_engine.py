@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -273,11 +274,7 @@ class Engine:
         been stored are used, not asked for or computed again.
         """
         self._committed_before = self._reader.committed_ids()
-        self._launched_at = {
-            request.ticket: request.saw
-            for request, _ in self._reader.calls()
-            if request.ticket not in self._committed_before
-        }
+        self._launched_at = self._reader.launched()
         self._order = self._script or resolve_order(self._config.order, self._committed_before)
         self._starved = self._used_up()
         self._recall_stages()
@@ -286,17 +283,30 @@ class Engine:
         if self._background is not None:
             for ticket, vector in recorded_vectors(self._reader):
                 self._background.embedded(ticket, vector)
-        self._fill()
-        metric = self._problem.spec.objective.metric
-        for commit in self._reader.briefs(metrics=bool(self.state.archipelago.metrics)):
-            applied = self.state.apply(_rows.verdict_of_commit(commit, metric))
-            found = hypotheses.get(commit.id)
-            self._remember(_rows.past_of_commit(commit, applied, found), applied, None)
-            if self._background is not None:
-                self._background.paid(commit.usd)
-            if self._background is not None and commit.operator == REFLECT:
-                self._background.memory.learn(lessons.get(commit.id, ()))
+        metric, quiet = self._problem.spec.objective.metric, self._quiet()
+        if quiet <= 0:
             self._fill()
+        commits = self._reader.briefs(metrics=bool(self.state.archipelago.metrics))
+        if self._background is None:
+            early = islice(commits, max(0, quiet - 1))
+            self.state.catch_up(_rows.verdict_of_commit(commit, metric) for commit in early)
+        for commit in commits:
+            applied = self.state.apply(_rows.verdict_of_commit(commit, metric))
+            if self._background is not None:
+                found = hypotheses.get(commit.id)
+                self._remember(_rows.past_of_commit(commit, applied, found), applied, None)
+                self._background.paid(commit.usd)
+                if commit.operator == REFLECT:
+                    self._background.memory.learn(lessons.get(commit.id, ()))
+            if self.state.committed >= quiet:
+                self._fill()
+
+    def _quiet(self) -> int:
+        """Return a number of commits before which nothing is prepared: what was then due is committed."""
+        if self._script is not None:
+            return 0
+        first = next(number for number in count(1) if number not in self._committed_before)
+        return min([first - self._config.window, *self._launched_at.values()])
 
     def _used_up(self) -> str | None:
         """Name the limit of calls that the last session ended by, unless it has been changed since."""

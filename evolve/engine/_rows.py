@@ -69,18 +69,11 @@ def _arm_of(outcome: Outcome) -> str:
 
 def verdict_of_commit(commit: Brief, metric: str) -> Verdict:
     """Return the same from the store."""
-    return Verdict(
-        commit.id,
-        commit.island,
-        commit.arm,
-        commit.status,
-        commit.objective,
-        commit.measures,
-        commit.code_hash,
-        commit.cost,
-        with_cases(commit.metrics, metric, commit.cases.get(metric, ())),
-        commit.parents,
+    program, island, _, arm, _, code_hash, cost, _, status, objective, measures, found, cases, parents = (
+        commit
     )
+    metrics = with_cases(found, metric, cases.get(metric, ())) if cases else found
+    return Verdict(program, island, arm, status, objective, measures, code_hash, cost, metrics, parents)
 
 
 def past_of(outcome: Outcome, verdict: Verdict, applied: Applied, hypothesis: Hypothesis | None) -> Past:

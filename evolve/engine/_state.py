@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -12,13 +14,15 @@ import numpy as np
 from evolve.engine._config import RunConfig
 from evolve.engine._tickets import ticket_seed
 from evolve.errors import ProblemError
-from evolve.islands import Archipelago, Arm, Goal, Goals, Insertion, Migration
+from evolve.islands import Archipelago, Arm, Attempt, Birth, Goal, Goals, Insertion, Migration
 from evolve.operators import Operator
 from evolve.problem import Problem, case_metric
 
 SEED, REFLECT, REFLECTED = "seed", "reflect", "reflected"
 """Arms that are no operators, and the status of a reflection."""
 
+_AT_ONCE = 512
+"""Commits taken in together without migration; more would live long enough to burden the collector."""
 _MIGRATION_STREAM = 2**62
 """Spawn keys from here on belong to migrations, those below to tickets."""
 
@@ -54,15 +58,14 @@ class Verdict(NamedTuple):
     parents: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """What a commit did to the archives."""
 
-    insertions: list[tuple[int, Insertion]] = field(default_factory=list)
+    insertions: Sequence[tuple[int, Insertion]] = ()
     """(island, answer) of every insertion: one, or one per island for a seed."""
-    migrations: list[Migration] = field(default_factory=list)
+    migrations: Sequence[Migration] = ()
     is_best: bool = False
-    refitted: list[int] = field(default_factory=list)
+    refitted: Sequence[int] = ()
     """Islands whose ranges were fitted to what was seen."""
 
     @property
@@ -119,54 +122,84 @@ class State:
         seq, program = self._seen.get(code_hash, (0, None))
         return program if up_to is None or seq <= up_to else None
 
-    def apply(self, verdict: Verdict) -> Applied:
-        """Take in the next commit."""
+    def catch_up(self, verdicts: Iterable[Verdict]) -> None:
+        """Take in commits on record, whose answers nobody needs: like `apply` of each, but much faster.
+
+        Between two migrations every island is given what concerns it at once.
+        """
+        if self.archipelago.metrics:
+            for verdict in verdicts:
+                self.apply(verdict)
+            return
+        stored = iter(verdicts)
+        interval = self.archipelago.interval or _AT_ONCE
+        while some := list(islice(stored, interval - self.committed % interval)):
+            self._catch_up(some)
+            if self.archipelago.migrate_due(self.committed):
+                self._migrate()
+
+    def _catch_up(self, verdicts: Sequence[Verdict]) -> None:
+        attempts: list[tuple[int | None, Attempt]] = []
+        best = -math.inf if self.archipelago.best is None else self.archipelago.best[1]
+        for verdict in verdicts:
+            self._count(verdict)
+            ticket, island, arm, status, objective, measures, _, cost, _, parents = verdict
+            birth, made_by = Birth(ticket, parents), None if island is None else arm
+            if objective is not None and measures is not None:
+                fitness = self._sign * objective
+                if fitness > best:
+                    best, self.since_best = fitness, 0
+                attempts.append((island, Attempt(birth, made_by, cost, fitness, measures)))
+            elif island is not None and status != "error":
+                attempts.append((island, Attempt(birth, arm, cost)))
+        self.archipelago.take_in(attempts)
+
+    def _count(self, verdict: Verdict) -> None:
+        """Count a commit, and note its code."""
         self.committed += 1
-        self.statuses[verdict.status] = self.statuses.get(verdict.status, 0) + 1
-        if verdict.code_hash:
-            self._seen.setdefault(verdict.code_hash, (self.committed, verdict.ticket))
-        if verdict.status not in ("duplicate", "refused", REFLECTED) or verdict.arm == SEED:
+        status, code_hash = verdict.status, verdict.code_hash
+        self.statuses[status] = self.statuses.get(status, 0) + 1
+        if code_hash:
+            self._seen.setdefault(code_hash, (self.committed, verdict.ticket))
+        if status not in ("duplicate", "refused", REFLECTED) or verdict.arm == SEED:
             self.evaluations += 1
             self.since_best += 1
             self.idle = 0
         else:
             self.idle += 1
-        before = self._revisions()
+
+    def apply(self, verdict: Verdict) -> Applied:
+        """Take in the next commit."""
+        self._count(verdict)
+        adapts = self.archipelago.adapts
+        before = self._revisions() if adapts else ()
         insertions = self._insert(verdict)
-        is_best = any(answer.is_best for _, answer in insertions)
+        is_best = bool(insertions) and insertions[0][1].is_best  # no later island can find it better
         if is_best:
             self.since_best = 0
-        migrations = self._migrate()
-        after = self._revisions()
+        migrations = self._migrate() if self.archipelago.migrate_due(self.committed) else ()
+        after = self._revisions() if adapts else ()
         refitted = [island for island, revision in enumerate(after) if revision != before[island]]
         return Applied(insertions, migrations, is_best, refitted)
 
     def _revisions(self) -> list[int]:
-        if not self.archipelago.adapts:
-            return []
         return [island.archive.revision for island in self.archipelago.islands]
 
-    def _insert(self, verdict: Verdict) -> list[tuple[int, Insertion]]:
-        if verdict.objective is None or verdict.measures is None or self._lacks_metric(verdict):
+    def _insert(self, verdict: Verdict) -> Sequence[tuple[int, Insertion]]:
+        ticket, island, arm, status, objective, measures, _, cost, metrics, parents = verdict
+        if objective is None or measures is None or self._lacks_metric(verdict):
             # an error is the problem's own fault: it says nothing about what made the program
-            if verdict.island is not None and verdict.status != "error":
-                self.archipelago.record_failure(
-                    verdict.island,
-                    verdict.arm,
-                    verdict.cost,
-                    program_id=verdict.ticket,
-                    parents=verdict.parents,
-                )
-            return []
-        islands = range(len(self.archipelago.islands)) if verdict.island is None else [verdict.island]
-        arm = None if verdict.island is None else verdict.arm
-        fitness = self._sign * verdict.objective
-        offer = (verdict.ticket, fitness, verdict.measures, arm, verdict.cost)
-        facts, parents = verdict.metrics, verdict.parents
-        return [(i, self.archipelago.insert(i, *offer, metrics=facts, parents=parents)) for i in islands]
+            if island is not None and status != "error":
+                self.archipelago.record_failure(island, arm, cost, program_id=ticket, parents=parents)
+            return ()
+        offer = (ticket, self._sign * objective, measures, None if island is None else arm, cost)
+        islands = range(len(self.archipelago.islands)) if island is None else (island,)
+        return [(i, self.archipelago.insert(i, *offer, metrics=metrics, parents=parents)) for i in islands]
 
     def _lacks_metric(self, verdict: Verdict) -> bool:
         """Tell whether a program lacks what the islands measure it by; a seed must not."""
+        if not self.archipelago.metrics:
+            return False
         lacking = [name for name in self.archipelago.metrics if name not in verdict.metrics]
         if lacking and verdict.arm == SEED:
             raise ProblemError(
@@ -176,7 +209,5 @@ class State:
         return bool(lacking)
 
     def _migrate(self) -> list[Migration]:
-        if not self.archipelago.migrate_due(self.committed):
-            return []
         seed = ticket_seed(self._run_seed, _MIGRATION_STREAM + self.committed)
         return self.archipelago.migrate(np.random.default_rng(seed))

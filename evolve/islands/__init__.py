@@ -10,7 +10,7 @@ from evolve.islands._archipelago import Archipelago, Insertion, Migration
 from evolve.islands._arms import Arm
 from evolve.islands._bandit import Bandit, FixedMix, ThompsonBandit, UCB1Bandit, resolve_bandit
 from evolve.islands._goals import Objectives, Pareto
-from evolve.islands._island import Island
+from evolve.islands._island import Attempt, Island
 from evolve.islands._lineage import UCT, Curiosity
 from evolve.islands._novelty import Novelty
 from evolve.islands._observe import Birth, Goal, Goals, Observing
@@ -38,6 +38,7 @@ __all__ = [
     "UCT",
     "Archipelago",
     "Arm",
+    "Attempt",
     "Bandit",
     "Birth",
     "Boltzmann",

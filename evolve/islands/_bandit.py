@@ -70,6 +70,7 @@ class FixedMix:
 
     def __init__(self, weights: Mapping[str, float]) -> None:
         self._arms, shares = _shares(weights)
+        self._places = _places(self._arms)
         self._cumulative = np.cumsum(shares)
 
     @property
@@ -83,7 +84,7 @@ class FixedMix:
 
     def update(self, arm: str, reward: float) -> None:
         """Check the arm and the reward; see `Bandit`."""
-        _check_update(self._arms, arm, reward)
+        _check_update(self._places, arm, reward)
 
     def state(self) -> dict[str, Any]:
         """Return the kind and the names of the arms."""
@@ -126,12 +127,13 @@ class ThompsonBandit:
         require_number("discount", discount, 0.5, 1.0)
         require_number("floor", floor, 0.0, 1.0)
         self._arms, shares = _shares(weights)
+        self._places = _places(self._arms)
         self._cumulative = np.cumsum(shares)
         self._prior = shares * len(shares)
         self._discount = float(discount)
         self._floor = float(floor)
-        self._successes = np.zeros(len(shares))
-        self._failures = np.zeros(len(shares))
+        self._evidence = np.zeros((2, len(shares)))
+        self._successes, self._failures = self._evidence  # views
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -147,9 +149,8 @@ class ThompsonBandit:
 
     def update(self, arm: str, reward: float) -> None:
         """Discount all evidence, then add the reward's; see `Bandit`."""
-        index = _check_update(self._arms, arm, reward)
-        self._successes *= self._discount
-        self._failures *= self._discount
+        index = _check_update(self._places, arm, reward)
+        self._evidence *= self._discount
         self._successes[index] += reward
         self._failures[index] += 1.0 - reward
 
@@ -167,8 +168,7 @@ class ThompsonBandit:
     def load(self, state: Mapping[str, Any]) -> None:
         """Take over what `state` returned; see `Bandit`."""
         pairs = _evidence(state, "thompson", self._arms)
-        self._successes = np.array([pair[0] for pair in pairs], dtype=np.float64)
-        self._failures = np.array([pair[1] for pair in pairs], dtype=np.float64)
+        self._evidence[:] = [[pair[0] for pair in pairs], [pair[1] for pair in pairs]]
 
 
 class UCB1Bandit:
@@ -198,6 +198,7 @@ class UCB1Bandit:
         require_number("discount", discount, 0.5, 1.0)
         require_number("exploration", exploration, 0.0, 100.0)
         self._arms, self._shares = _shares(weights)
+        self._places = _places(self._arms)
         self._discount = float(discount)
         self._exploration = float(exploration)
         self._counts = [0.0] * len(self._arms)
@@ -220,7 +221,7 @@ class UCB1Bandit:
 
     def update(self, arm: str, reward: float) -> None:
         """Discount all evidence, then add the reward's; see `Bandit`."""
-        index = _check_update(self._arms, arm, reward)
+        index = _check_update(self._places, arm, reward)
         self._counts = [self._discount * count for count in self._counts]
         self._rewards = [self._discount * earned for earned in self._rewards]
         self._counts[index] += 1.0
@@ -281,6 +282,10 @@ def _shares(weights: Mapping[str, float]) -> tuple[tuple[str, ...], np.ndarray]:
     return tuple(weights), values / values.sum()
 
 
+def _places(arms: Sequence[str]) -> dict[str, int]:
+    return {arm: place for place, arm in enumerate(arms)}
+
+
 def _draw(rng: np.random.Generator, cumulative: np.ndarray) -> int:
     """Return an index with a probability proportional to its step in `cumulative`."""
     point = rng.random() * cumulative[-1]
@@ -288,16 +293,18 @@ def _draw(rng: np.random.Generator, cumulative: np.ndarray) -> int:
     return min(int(np.searchsorted(cumulative, point, side="right")), len(cumulative) - 1)
 
 
-def _check_update(arms: Sequence[str], arm: str, reward: float) -> int:
-    """Return the arm's index.
+def _check_update(places: Mapping[str, int], arm: str, reward: float) -> int:
+    """Return the arm's place.
 
     Raises:
         ValueError: unknown arm, or a reward outside [0, 1].
     """
-    if arm not in arms:
-        raise ValueError(f"arm must be one of {', '.join(arms)}, got {arm!r}.{suggest(arm, arms)}")
-    require_number("reward", reward, 0.0, 1.0)
-    return arms.index(arm)
+    place = places.get(arm)
+    if place is None:
+        raise ValueError(f"arm must be one of {', '.join(places)}, got {arm!r}.{suggest(arm, places)}")
+    if not (type(reward) is float and 0.0 <= reward <= 1.0):  # else in full, for the message
+        require_number("reward", reward, 0.0, 1.0)
+    return place
 
 
 def _evidence(state: Mapping[str, Any], kind: str, arms: Sequence[str]) -> list[Sequence[float]]:

@@ -11,6 +11,8 @@ MOST = 400
 
 
 _PLACES = np.arange(MOST)
+_SOONEST = 5e-324
+"""Stands for a clock that rings at once: 0 has no logarithm."""
 
 
 def contenders(size: int, rng: np.random.Generator) -> np.ndarray | slice:
@@ -46,8 +48,8 @@ def draw(log_weights: np.ndarray, rng: np.random.Generator, count: int) -> np.nd
     # Exponential clocks: the item whose clock rings first is item i with probability w_i / sum(w), and
     # the order of ringing is the order of draws without replacement. The logarithm of the clock's time
     # needs no exp(), hence neither overflows nor loses the least likely items to 0.
-    with np.errstate(divide="ignore"):
-        times = np.log(rng.standard_exponential(len(log_weights)))
+    clocks = rng.standard_exponential(len(log_weights))
+    times = np.log(np.maximum(clocks, _SOONEST, out=clocks), out=clocks)
     times -= log_weights
     if count == 1:
         return np.array([times.argmin()])

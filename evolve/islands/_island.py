@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
-from evolve.archive import Added, Archive
+from evolve.archive import Added, Archive, Status
 from evolve.islands._bandit import Bandit
 from evolve.islands._observe import Birth, Observing
 from evolve.islands._reward import RewardScale
 from evolve.islands._selection import Selection
+
+_FEW = 64
+"""Below so many rows an archive takes them faster one by one than as a batch."""
+_STATUS = tuple(Status)
+
+
+class Attempt(NamedTuple):
+    """What became of a program that was made for an island, or of a seed.
+
+    Attributes:
+        birth: The program and its parents.
+        arm: What made it; None for a seed.
+        cost: What its making cost.
+        fitness: None when it is not valid.
+        measures: Empty when it is not valid.
+        is_best: It is strictly fitter than every earlier one of the run.
+    """
+
+    birth: Birth
+    arm: str | None
+    cost: float = 0.0
+    fitness: float | None = None
+    measures: tuple[float, ...] = ()
+    is_best: bool = False
 
 
 @dataclass(slots=True)
@@ -43,12 +69,42 @@ class Island:
         """Offer a valid program to the archive, and tell the selection of it."""
         best = self.archive.best
         added = self.archive.add_single(birth.program, fitness, measures)
+        self._note(birth, fitness, added, is_fittest=best is None or fitness > best[1])
+        return added
+
+    def _note(self, birth: Birth, fitness: float, added: Added, *, is_fittest: bool) -> None:
+        """Take note of a program that the archive was offered."""
         self.known.add(birth.program)
-        self.since_best = 0 if best is None or fitness > best[1] else self.since_best + bool(birth.parents)
+        self.since_best = 0 if is_fittest else self.since_best + bool(birth.parents)
         observe = getattr(self.selection, "observe", None)  # isinstance on a protocol takes 10 µs
         if observe is not None:
             observe(birth._replace(fitness=fitness, kept=added.status > 0))
-        return added
+
+    def take_in(self, attempts: Sequence[Attempt]) -> None:
+        """Do for each what `offer` and `credit`, or `fail` and `debit`, do; the archive gets them at once."""
+        best = self.archive.best
+        fittest = -math.inf if best is None else best[1]
+        answers = iter(self._added(attempts))
+        for birth, arm, cost, fitness, _, is_best in attempts:
+            if fitness is not None:
+                added = next(answers)
+                self._note(birth, fitness, added, is_fittest=fitness > fittest)
+                fittest = max(fittest, fitness)
+                if arm is not None:
+                    self.credit(arm, added, is_best=is_best, cost=cost)
+            elif arm is not None:
+                self.fail(birth)
+                self.debit(arm, cost)
+
+    def _added(self, attempts: Sequence[Attempt]) -> list[Added]:
+        """Offer the valid ones to the archive; return its answers."""
+        offered = [(a.birth.program, a.fitness, a.measures) for a in attempts if a.fitness is not None]
+        if len(offered) < _FEW:
+            return [self.archive.add_single(*row) for row in offered]
+        ids, fitness, measures = zip(*offered, strict=True)
+        found = self.archive.add(ids, fitness, measures)
+        rows = zip(found.status.tolist(), found.gain.tolist(), found.cell.tolist(), strict=True)
+        return [Added(_STATUS[status], gain, cell) for status, gain, cell in rows]
 
     def fail(self, birth: Birth) -> None:
         """Take note of a program that is not valid."""

@@ -44,17 +44,19 @@ class Novelty:
         rows = scatter(archive.size, max(_REFERENCES, count), rng)
         compete = max(_CONTENDERS, count)
         weights = self.power * np.log(np.maximum(self._novelty(archive, rows, compete), _LEAST))
-        return ids_of(archive.ids[rows[:compete]], draw(weights, rng, count))
+        return ids_of(archive.ids, rows[draw(weights, rng, count)])
 
     def _novelty(self, archive: Archive, rows: np.ndarray, compete: int) -> np.ndarray:
         """Return the novelty of the first of the rows among all of them."""
-        points = archive.measures[rows]
+        points = archive.measures.take(rows, axis=0)
         distances = np.zeros((min(compete, len(rows)), len(rows)))
         for axis, bins in enumerate(archive.bins):
             places = bins.positions(points[:, axis])
-            distances += np.square(places[:compete, None] - places)
+            apart = places[:compete, None] - places
+            apart *= apart
+            distances += apart
         # One more than wanted, because each is among the references itself, at distance 0.
         wanted = min(self.neighbours, len(rows) - 1)
-        nearest = np.partition(distances, wanted, axis=1)[:, : wanted + 1]
-        novelty: np.ndarray = np.sqrt(nearest).sum(axis=1)
+        distances.partition(wanted, axis=1)
+        novelty: np.ndarray = np.add.reduce(np.sqrt(distances[:, : wanted + 1]), axis=1)
         return novelty

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from evolve.store._open import translated
-from evolve.store._writer import Batch, Row, Writer, driver_of, insert
+from evolve.store._open import driver_of, translated
+from evolve.store._writer import Batch, Row, Writer, insert
 
 _CALLS = (
     "INSERT OR IGNORE INTO payload SELECT * FROM src.payload",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,9 @@ from sqlmodel import Session, col, select
 
 from evolve.errors import EvolveError, RunError, StoreError, UsageError
 from evolve.store import _schema as schema
-from evolve.store._open import check_schema, readable, readonly_engine
+from evolve.store._open import check_schema, driver_of, readable, readonly_engine
+
+_decode = json.JSONDecoder().decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,12 @@ class Reader:
     def _session(self) -> Session:
         return Session(self._engine, expire_on_commit=False)
 
+    @contextlib.contextmanager
+    def _driver(self) -> Iterator[sqlite3.Connection]:
+        """Lend the driver's own connection, for rows by the ten thousand: objects of theirs cost more."""
+        with readable(self.path), self._engine.connect() as connection:
+            yield driver_of(connection)
+
     def run(self) -> schema.Run:
         """Return the row that says what this run is."""
         with readable(self.path), self._session() as session:
@@ -129,14 +139,13 @@ class Reader:
             "FROM program p JOIN evaluation e ON e.program = p.id ORDER BY p.seq"
         )
         parents: dict[int, tuple[int, ...]] = {}
-        with readable(self.path), self._engine.connect() as connection:
-            for child, parent in connection.exec_driver_sql(edges):
+        with self._driver() as driver:
+            for child, parent in driver.execute(edges):
                 parents[child] = (*parents.get(child, ()), parent)
-            for *plain, measures, found, cases in connection.exec_driver_sql(rows):
-                values = None if measures is None else json.loads(measures)
-                point = None if values is None else tuple(values)
-                known = {} if found is None else json.loads(found)
-                by_case = {} if cases is None else json.loads(cases)
+            for *plain, measures, found, cases in driver.execute(rows):
+                point = None if measures is None else tuple(_decode(measures))
+                known = {} if found is None else _decode(found)
+                by_case = {} if cases is None else _decode(cases)
                 yield Brief._make((*plain, point, known, by_case, parents.get(plain[0], ())))
 
     def _commits(self, condition: ColumnElement[bool], page: int) -> list[Commit]:
@@ -172,6 +181,25 @@ class Reader:
             raise self._unknown(program)
         return page[0]
 
+    def line(self, program: int, page: int = 500) -> Iterator[Commit]:
+        """Yield a program and its ancestors along the parents that were changed, the oldest first.
+
+        Raises:
+            UsageError: the run has no such program.
+        """
+        above = (
+            "WITH RECURSIVE line(id) AS (VALUES(?) UNION "
+            "SELECT parent FROM parentage JOIN line ON child = line.id AND position = 0) SELECT id FROM line"
+        )
+        with self._driver() as driver:
+            ids = [ancestor for (ancestor,) in driver.execute(above, (program,))][::-1]
+        for start in range(0, len(ids), page):
+            some = ids[start : start + page]
+            found = self._commits(col(schema.Program.id).in_(some), page)
+            for missing in set(some).difference(commit.program.id for commit in found):
+                raise self._unknown(missing)
+            yield from found
+
     def _unknown(self, program: int) -> EvolveError:
         with readable(self.path), self._session() as session:
             known = session.get(schema.Program, program) is not None
@@ -195,8 +223,16 @@ class Reader:
 
     def committed_ids(self) -> set[int]:
         """Return the ids of all committed programs."""
-        with readable(self.path), self._session() as session:
-            return set(session.exec(select(schema.Program.id)).all())
+        with self._driver() as driver:
+            return {program for (program,) in driver.execute("SELECT id FROM program")}
+
+    def launched(self) -> dict[int, int]:
+        """Return the commit seen by every ticket that has asked a model and is not committed."""
+        query = (
+            "SELECT ticket, saw FROM model_request WHERE ticket NOT IN (SELECT id FROM program) ORDER BY id"
+        )
+        with self._driver() as driver:
+            return dict(driver.execute(query).fetchall())
 
     def last_at_s(self) -> float:
         """Return the run time in seconds at the last commit or event, whichever is later; 0 before both."""

@@ -21,7 +21,7 @@ from sqlmodel import SQLModel
 
 from evolve.errors import RunError
 from evolve.store import _schema as schema
-from evolve.store._open import check_schema, readonly_engine, translated, writable_engine
+from evolve.store._open import check_schema, driver_of, readonly_engine, translated, writable_engine
 
 Row = dict[str, Any]
 _LOCK_ATTEMPTS = 10
@@ -96,13 +96,6 @@ _INSERTS = {
     "replies": _Insert(schema.ModelReply),
 }
 """By the field of a batch; in an order in which every row finds what it refers to."""
-
-
-def driver_of(connection: Connection) -> sqlite3.Connection:
-    """Return the driver's own connection."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    return driver
 
 
 def insert(connection: sqlite3.Connection, batch: Batch) -> None:

@@ -285,3 +285,35 @@ def test_rows_that_make_no_sense_are_damage(folder: Path, statement: str) -> Non
     change(folder, statement)
     with Reader(folder) as reader, pytest.raises(StoreError, match="the file is damaged"):
         (reader.commit(1), reader.text(1))
+
+
+def test_a_line_follows_the_parents_that_were_changed(folder: Path, writer: Writer) -> None:
+    for number, parent in ((1, None), (2, 1), (3, 1), (4, 3), (5, 4)):
+        writer.write(commit(number, parent=parent))
+    writer.write(Batch(parentage=[{"child": 5, "position": 1, "parent": 2}]))
+    with Reader(folder) as reader:
+        for page in (1, 2, 500):
+            assert [found.program.id for found in reader.line(5, page)] == [1, 3, 4, 5]
+        assert list(reader.line(5))[-1].parents == (4, 2)
+        with pytest.raises(UsageError, match=r"program 9: this run has programs 1 to 5"):
+            list(reader.line(9))
+
+
+def test_a_line_with_a_gap_is_damage(folder: Path, writer: Writer) -> None:
+    for number in (1, 2, 3):
+        writer.write(commit(number, parent=number - 1 or None))
+    with contextlib.closing(sqlite3.connect(folder / "run.db")) as damaged, damaged:
+        damaged.execute("DELETE FROM evaluation WHERE program = 2")
+    with Reader(folder) as reader, pytest.raises(StoreError, match=r"damaged .*program 2 is missing"):
+        list(reader.line(3))
+
+
+def test_launched_are_the_tickets_that_asked_and_are_not_committed(folder: Path, writer: Writer) -> None:
+    writer.write(commit(1))
+    sent = {"turn": 0, "attempt": 0, "model": "m", "purpose": "propose", "request": "r", "question": "q"}
+    reserved = {"reserved_tokens": 1, "reserved_nano_usd": 1}
+    asked = [(1, 0), (7, 1), (3, 1)]
+    rows = [{"id": i, "ticket": t, "saw": saw, **sent, **reserved} for i, (t, saw) in enumerate(asked, 1)]
+    writer.write(Batch(requests=rows))
+    with Reader(folder) as reader:
+        assert list(reader.launched().items()) == [(7, 1), (3, 1)]
