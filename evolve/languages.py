@@ -1,8 +1,8 @@
 """What programs may be written in, and what can be said of their text without a parser.
 
 Python has one (`evolve.source`). Of other languages only the lexical surface is known: comments, strings,
-words
-and signs. That is enough to tell equal programs, to measure size, and to make line and token edits.
+words and signs. That is enough to tell equal programs, to measure size, and to make line and token edits.
+Every pattern is linear in time, whatever the text: they are applied where nothing else goes on meanwhile.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class Language:
         compile: Command that compiles `{file}` to `program`; empty: none is needed.
         run: Command that runs it; empty: it is not run by default.
         code: Whether it is code: layout does not count then, and brackets have to balance.
+        subprocesses: Whether programs may start others by default: without, a shell could do little.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Language:
     compile: tuple[str, ...] = ()
     run: tuple[str, ...] = ()
     code: bool = True
+    subprocesses: bool = False
 
     @property
     def file(self) -> str:
@@ -64,12 +66,13 @@ LANGUAGES: dict[str, Language] = {
             "rust", "Rust", ".rs", "//", _SLASHES, False, ("rustc", "-O", "-o", "program", "{file}"), _BINARY
         ),
         Language("javascript", "JavaScript", ".js", "//", _SLASHES, run=("node", "{file}")),
-        Language("shell", "shell", ".sh", run=("sh", "{file}"), code=False),
+        Language("shell", "shell", ".sh", run=("sh", "{file}"), code=False, subprocesses=True),
         Language("text", "plain text", ".txt", code=False),
     )
 }
 
-_STRING = r'"(?:\\.|[^"\\\n])*+"'
+_STRING = r'"(?:\\.|[^"\\\n])*+"?'
+"""One that is not closed ends with its line; else it would be scanned anew from every quote in it."""
 _CHARACTER = r"'(?:\\.|[^'\\\n])'"
 _TOKEN = re.compile(
     _STRING

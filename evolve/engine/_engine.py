@@ -539,8 +539,8 @@ class Engine:
             around = surroundings(ticket, proposal.parents, proposal.change, self._programs)
         # A seed is always evaluated in full: whoever begins a run wants to know that it works, and how
         # long it takes.
-        code = b"" if ticket.operator == SEED else hashed
-        return await self._pipeline.evaluate(proposal.text, known=known, code=code, around=around)
+        recall = ticket.operator != SEED
+        return await self._pipeline.evaluate(proposal.text, known=known, recall=recall, around=around)
 
     # -- commit ------------------------------------------------------------------------------------
 

@@ -85,11 +85,13 @@ def read(folder: Path, entry: str | None) -> Draft:
 def _seeds(folder: Path, entry: str, left: list[str]) -> dict[str, str]:
     seeds: dict[str, str] = {}
     for path in sorted((folder / SEEDS).iterdir()):
-        if path.suffix != ".py":
+        if not path.name.isprintable():
+            left.append(f"{SEEDS}/{path.name!a}: a name of printable characters is needed.")
+        elif path.suffix != ".py":
             if path.is_file():
                 left.append(f"{SEEDS}/{path.name}: only Python programs are imported.")
-        elif entry in functions(read_python(path)):
-            seeds[path.name] = read_text(path)
+        elif entry in functions(read_python(path, folder)):
+            seeds[path.name] = read_text(path, folder)
         else:
             left.append(f"{SEEDS}/{path.name}: defines no function {entry!r}.")
     if not seeds:

@@ -12,7 +12,7 @@ from pathlib import Path
 from evolve.errors import ProblemError, UsageError
 from evolve.interop import _gigaevo, _openevolve, _shinka
 from evolve.interop._draft import LAYOUTS, Draft
-from evolve.interop._write import name_of, shown_files, write
+from evolve.interop._write import is_inside, name_of, shown_files, write
 from evolve.problem import load_problem
 
 _FORMAT = "1"
@@ -129,7 +129,9 @@ def _write_whole(draft: Draft, source: Path, into: Path) -> None:
 def _digest(source: Path, private: frozenset[str]) -> str:
     """Hash all that decides what an import writes."""
     total = hashlib.sha256(_FORMAT.encode())
-    settings = [Path(name) for name in sorted(private)]
+    root = source.resolve()
+    settings = [Path(name) for name in sorted(private) if is_inside(source / name, root)]
+    settings = [file for file in settings if (source / file).is_file()]
     for file in (*settings, *shown_files(source, private)[0]):
         with (source / file).open("rb") as content:
             total.update(file.as_posix().encode() + b"\0" + hashlib.file_digest(content, "sha256").digest())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,9 @@ def _cascade(draft: Draft, settings: Settings, defined: list[str]) -> None:
     given = _THRESHOLDS if thresholds is None else thresholds
     stages = [name for name in _STAGES if name in defined]
     if on is not False and _STAGES[0] in stages and given:
-        if not all(type(value) in (int, float) for value in given):
+        if not all(type(value) in (int, float) and math.isfinite(value) for value in given):
             raise ProblemError(
-                f"evaluator.cascade_thresholds must be numbers, got {given!r}. Correct config.yaml."
+                f"evaluator.cascade_thresholds must be finite numbers, got {given!r}. Correct config.yaml."
             )
         draft.options["thresholds"] = [float(value) for value in given]
         draft.carried.append(

@@ -32,6 +32,8 @@ _STARTS_PROGRAMS = re.compile(
     r"os\.(system|popen|exec\w+|spawn\w+|posix_spawn\w*))\b"
 )
 _CLOCK = re.compile(r"(^|_)(times?|duration|seconds|runtime|latency|elapsed|timestamp)(_|$)")
+_MOST_BYTES = 4 * 2**20
+"""Largest text that is looked into."""
 _NETWORK = ("requests", "httpx", "aiohttp", "urllib.request", "socket", "openai", "anthropic", "litellm")
 _FRAMEWORKS = ("openevolve", "shinka", "gigaevo")
 _STANDINS = ("openevolve.evaluation_result", "shinka.core", "shinka.core.wrap_eval")
@@ -48,18 +50,37 @@ def python_seed(folder: Path, name: str) -> Path:
     return seed
 
 
-def read_text(path: Path) -> str:
-    """Return a file's text; raises ProblemError."""
+def read_text(path: Path, root: Path | None = None, most: int = _MOST_BYTES) -> str:
+    """Return the text of a file that somebody else has put there.
+
+    What a text says may go to a model: so nothing is read that lies elsewhere, whatever a link says.
+
+    Args:
+        path: The file.
+        root: The folder that it must not lead out of; its own when omitted.
+        most: Largest size in bytes.
+
+    Raises:
+        ProblemError: it leads out of the folder, is no plain file, too large, or no UTF-8 text.
+    """
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        real = path.resolve(strict=True)
+        if not real.is_relative_to((root or path.parent).resolve()):
+            raise ProblemError(f"{path}: leads out of the folder, to {real}. Put a copy of the file there.")
+        if not real.is_file():
+            raise ProblemError(f"{path}: must be a plain file.")
+        size = real.stat().st_size
+        if size > most:
+            raise ProblemError(f"{path}: has {size:,} bytes; at most {most:,} are read. Shorten it.")
+        return real.read_text(encoding="utf-8")
+    except (OSError, RuntimeError, UnicodeDecodeError) as error:  # RuntimeError: links in a circle
         raise ProblemError(f"{path}: cannot be read: {error}.") from None
 
 
-def read_python(path: Path) -> ast.Module:
-    """Return a file's syntax tree; raises ProblemError."""
+def read_python(path: Path, root: Path | None = None) -> ast.Module:
+    """Return the syntax tree of a file; see `read_text`."""
     try:
-        return parse(read_text(path))
+        return parse(read_text(path, root))
     except SyntaxError as error:
         raise ProblemError(f"{path}, line {error.lineno}: is not valid Python: {error.msg}.") from None
 
@@ -177,10 +198,13 @@ def imported_modules(tree: ast.Module) -> set[str]:
 
 def worth_preloading(modules: Iterable[str]) -> list[str]:
     """Choose the modules that every evaluation would import again, of those that are installed."""
-    return sorted(name for name in modules if _is_preloaded(name.split(".")[0]) and _is_module(name))
+    return sorted(name for name in modules if _is_preloaded(name) and _is_module(name))
 
 
-def _is_preloaded(root: str) -> bool:
+def _is_preloaded(name: str) -> bool:
+    root, *parts = name.split(".")
+    if "__main__" in parts:  # it runs a program when it is imported
+        return False
     return root in _PRELOADED or (root in sys.stdlib_module_names and root not in _NOT_PRELOADED)
 
 

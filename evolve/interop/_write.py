@@ -11,6 +11,7 @@ from typing import Any
 
 import tomli_w
 
+from evolve.errors import ProblemError
 from evolve.interop._draft import PROCESSES, SCRATCH_MB, TITLES, Draft
 from evolve.interop._source import (
     clock_metrics,
@@ -26,7 +27,8 @@ from evolve.interop._source import (
 PEER, SEEDS, REPORT = "peer", "seeds", "IMPORTED.md"
 _SKIPPED = re.compile(r"\..*|__pycache__|.*\.pyc|openevolve_output|results(_.*)?|checkpoints|logs?")
 """What other engines leave behind in a folder, and hidden files, which may hold keys."""
-
+_MOST_FILES, _MOST_BYTES, _MOST_LEVELS = 20_000, 2**30, 32
+"""A folder with more is not meant to be copied."""
 
 _ALWAYS_IMPORTED = {
     "openevolve": {"dataclasses", "importlib.util", "json", "pkgutil", "runpy", "traceback"},
@@ -42,23 +44,50 @@ def name_of(source: Path) -> str:
     return name if name[0].isalpha() else f"p_{name}"
 
 
+def sayable(name: str) -> str:
+    """Return a file's name without what cannot be stored as text or seen."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name)
+
+
 def shown_files(source: Path, private: frozenset[str]) -> tuple[list[Path], list[str]]:
     """Return the files that evaluators may read, relative to the folder, and the names of those left out."""
     left: list[str] = []
-    return sorted(_walk(source, source.resolve(), private, left)), sorted(left)
+    found: list[Path] = []
+    size = 0
+    for file in _walk(source, source.resolve(), private, left):
+        found.append(file)
+        size += (source / file).stat().st_size
+        if len(found) > _MOST_FILES or size > _MOST_BYTES:
+            raise ProblemError(
+                f"{source}: holds more than {_MOST_FILES:,} files or {_MOST_BYTES / 2**20:,.0f} MiB, which "
+                "would all be copied. Remove what its evaluator does not read."
+            )
+    return sorted(found), sorted(left)
 
 
 def _walk(folder: Path, root: Path, private: frozenset[str], left: list[str], at: str = "") -> Iterator[Path]:
     for path in folder.iterdir():
         name = at + path.name
-        if _SKIPPED.fullmatch(path.name) or name in private or not path.resolve().is_relative_to(root):
+        if not path.name.isprintable():  # nobody's honest name, and nothing could say it
+            left.append(ascii(name))
+        elif _SKIPPED.fullmatch(path.name) or name in private or not is_inside(path, root):
             if path.name != "__pycache__":
                 left.append(name)
         elif path.is_dir():
-            if not path.is_symlink():
+            if at.count("/") >= _MOST_LEVELS:
+                left.append(f"{name}/")
+            elif not path.is_symlink():
                 yield from _walk(path, root, private, left, f"{name}/")
         elif path.is_file():
             yield Path(name)
+
+
+def is_inside(path: Path, root: Path) -> bool:
+    """Tell whether a path leads to something in a folder, given without links."""
+    try:
+        return path.resolve().is_relative_to(root)
+    except (OSError, RuntimeError):  # a link that leads in a circle, or nowhere that can be looked at
+        return False
 
 
 def write(draft: Draft, source: Path, target: Path, digest: str) -> None:
@@ -101,7 +130,7 @@ def write(draft: Draft, source: Path, target: Path, digest: str) -> None:
 def _declare(draft: Draft, source: Path, files: list[Path]) -> dict[str, Any]:
     options = {"layout": draft.layout, "file": f"{PEER}/{draft.evaluator}", **draft.options}
     preload = _look_into(draft, source, files, options)
-    title = source.name.replace("_", " ").replace("-", " ").strip() or draft.layout
+    title = sayable(source.name).replace("_", " ").replace("-", " ").strip() or draft.layout
     return {
         "problem": {
             "name": name_of(source),
@@ -138,8 +167,8 @@ def _default_statement(draft: Draft) -> str:
 
 def _look_into(draft: Draft, source: Path, files: list[Path], options: dict[str, Any]) -> list[str]:
     """Settle what depends on the texts of evaluator, helpers and seeds; return what to preload."""
-    texts = {file: read_text(source / file) for file in files if file.suffix == ".py"}
-    trees = [read_python(source / file) for file in texts]
+    texts = {file: read_text(source / file, source) for file in files if file.suffix == ".py"}
+    trees = [read_python(source / file, source) for file in texts]
     modules = set[str]().union(*map(imported_modules, trees)) if trees else set()
     kept = {draft.objective["metric"], *(measure["metric"] for measure in draft.measures)}
     drop = sorted({*clock_metrics(trees, kept), *draft.options.get("drop", ())})
@@ -173,9 +202,9 @@ def _report(draft: Draft, source: Path, files: list[Path], digest: str) -> str:
     left = "\n".join(f"- {sentence}" for sentence in draft.left) or "- Nothing."
     return f"""# Imported from {title}
 
-The folder `{source.name}` in {title}'s layout, as a problem of Evolve. The evaluator lies unchanged in
-`{PEER}/`, with what it may read ({len(files)} files in all); the programs that a search begins with in
-`{SEEDS}/`.
+The folder `{sayable(source.name)}` in {title}'s layout, as a problem of Evolve. The evaluator lies unchanged
+in `{PEER}/`, with what it may read ({len(files)} files in all); the programs that a search begins with
+in `{SEEDS}/`.
 
 **Trust is shared.** The evaluator executes the program itself, in one sandbox with it: without network, keys
 or files of yours, but not apart from it. A program could write its own score. Look at the best ones before

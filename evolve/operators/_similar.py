@@ -14,8 +14,8 @@ SAMPLE = 256
 _ASIDE = re.compile(
     r'"""[^\\]*?(?:\\.[^\\]*?)*"""'
     r"|'''[^\\]*?(?:\\.[^\\]*?)*'''"
-    r'|"(?:\\.|[^"\\\n])*"'
-    r"|'(?:\\.|[^'\\\n])*'"
+    r'|"(?:\\.|[^"\\\n])*+"?'  # not closed, it ends with its line: linear in time, whatever the text
+    r"|'(?:\\.|[^'\\\n])*+'?"
     r"|\#[^\n]*",
     re.DOTALL,
 )

@@ -35,9 +35,9 @@ def text_option(problem: Problem, spec: StageSpec, option: str, default: str | N
     return value
 
 
-def flag_option(problem: Problem, spec: StageSpec, option: str) -> bool:
-    """Return an option that is true or false, and false when omitted; raises ProblemError."""
-    value = spec.options.get(option, False)
+def flag_option(problem: Problem, spec: StageSpec, option: str, *, default: bool = False) -> bool:
+    """Return an option that is true or false; raises ProblemError."""
+    value = spec.options.get(option, default)
     if not isinstance(value, bool):
         raise refuse(problem, spec, option, "true or false")
     return value

@@ -16,9 +16,8 @@ MODEL_STAGES = 64
 class Lanes:
     """Lets stages in by their class.
 
-    "cpu": any number, the executor bounds what really runs. "exclusive": alone, without any stage of "
-    ""cpu", so
-    that nothing disturbs what it measures. "model": up to a limit, beside everything else. First come,
+    "cpu": any number, the executor bounds what really runs. "exclusive": alone, without any stage of "cpu",
+    so that nothing disturbs what it measures. "model": up to a limit, beside everything else. First come,
     first served, so that nobody waits for ever. Belongs to one event loop; who is inside may not enter again.
     """
 

@@ -132,16 +132,16 @@ class Pipeline:
                 found.add(name)
         return frozenset(found)
 
-    def keys(self, code_hash: bytes) -> dict[str, str]:
+    def keys(self, program: bytes) -> dict[str, str]:
         """Return, for each stage, the hash of all that its result depends on.
 
-        The stage's kind and version, its declaration, the problem, its parameters, the program's
-        normalised code, and the same of every stage before it.
+        The stage's kind and version, its declaration, the problem, its parameters, the program, by a hash of
+        it, and the same of every stage before it.
         """
         keys: dict[str, str] = {}
         for name in self._graph.specs:
             needed = "".join(keys[earlier] for earlier in self._graph.before[name])
-            keys[name] = hashlib.sha256(self._fixed_keys[name] + code_hash + needed.encode()).hexdigest()[:32]
+            keys[name] = hashlib.sha256(self._fixed_keys[name] + program + needed.encode()).hexdigest()[:32]
         return keys
 
     async def evaluate(
@@ -150,7 +150,7 @@ class Pipeline:
         *,
         known: Results | None = None,
         artifact: bool = False,
-        code: bytes = b"",
+        recall: bool = False,
         around: Surroundings | None = None,
     ) -> Evaluation:
         """Evaluate a program.
@@ -159,16 +159,16 @@ class Pipeline:
             text: The program.
             known: Results of earlier stages by stage name; used where no value of theirs is needed.
             artifact: Ask the scorer for the verified solution; it is in the score stage's value.
-            code: Hash of the program's normalised code, by which results of other runs are recalled and kept;
-                empty: they are not.
+            recall: Use the results that other runs had for the very same text, and keep these for them. Not
+                of another layout: a program can tell, and measures of the text differ.
             around: What is known about the program besides.
 
         Raises:
             SandboxError: the infrastructure failed in spite of the retries.
         """
         started = self._clock()
-        recalling = self._recall if code and not artifact else None
-        keys = self.keys(code) if recalling else {}
+        recalling = self._recall if recall and not artifact else None
+        keys = self.keys(_text_hash(text)) if recalling else {}
         if recalling is not None:
             recalled = recalling.get({name: keys[name] for name in self._repeatable})
             known = {**recalled, **(known or {})}
@@ -296,6 +296,10 @@ def _asking_in_turn(problem: Problem, graph: Graph, kinds: Mapping[str, Stage]) 
         for name, spec in graph.specs.items()
     ]
     return Graph.of(tuple(stages), str(problem.folder / "problem.toml"))
+
+
+def _text_hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def _finite(spec: StageSpec, result: StageResult) -> StageResult:

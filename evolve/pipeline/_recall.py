@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import platform
 import stat
 import sys
 from collections.abc import Mapping
-from importlib import metadata
 from typing import Any, Protocol
 
 import evolve
+from evolve.pipeline._command import tools_of
 from evolve.pipeline._stage import StageResult
 from evolve.problem import Problem
 
@@ -22,6 +23,7 @@ KEPT = ("ok", "invalid", "refused", "gated")
 _MOST_FILES = 2000
 _HASHED_BYTES = 2**20
 _OWN = ("run.db", "cache.db")
+_METADATA = (".dist-info", ".egg-info", ".egg-link")
 
 
 class Shelf(Protocol):
@@ -40,8 +42,8 @@ class Recall:
     """Results of other runs, for one problem on this machine.
 
     A key stands for everything that a result follows from: besides the stage's own (see `Pipeline.keys`), the
-    versions of the interpreter, of Evolve and of what is preloaded, the sandbox policy, and the state of all
-    files of the problem.
+    versions of the interpreter, of Evolve, of the installed packages and of the tools that stages start, the
+    sandbox policy, and the state of all files of the problem.
     """
 
     def __init__(self, shelf: Shelf, problem: Problem, policy: str) -> None:
@@ -83,50 +85,71 @@ def _row_of(result: StageResult) -> dict[str, Any]:
 
 def _result_of(row: Mapping[str, Any]) -> StageResult | None:
     try:
+        if row["status"] not in KEPT:
+            return None
         return StageResult(
-            status=str(row["status"]),
-            metrics={str(name): float(value) for name, value in row["metrics"].items()},
+            status=row["status"],
+            metrics={str(name): _finite(value) for name, value in row["metrics"].items()},
             feedback=str(row["feedback"]),
             printed=str(row["printed"]),
             wall_s=float(row["wall_s"]),
             cpu_s=float(row["cpu_s"]),
             layers=tuple(map(str, row["layers"])),
-            cases={str(name): tuple(map(float, values)) for name, values in row["cases"].items()},
+            cases={str(name): tuple(map(_finite, values)) for name, values in row["cases"].items()},
             recalled=True,
         )
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
+
+
+def _finite(value: Any) -> float:
+    """Return a number of a kept result; raises ValueError, for whatever damages a file may also write NaN."""
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"must be finite, got {value}")
+    return number
 
 
 def _world(problem: Problem, policy: str) -> str:
     """Return what results depend on outside of the declaration."""
-    roots = sorted({name.partition(".")[0] for name in problem.spec.candidate.preload} | {"numpy", "scipy"})
     content = [
         evolve.__version__,
         sys.version,
         platform.platform(),
         policy,
-        [(name, _version(name)) for name in roots],
+        _installed(),
         _state_of(str(problem.folder)),
-        problem.toolchains,
+        _tools(problem),
     ]
     return hashlib.sha256(json.dumps(content).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except (metadata.PackageNotFoundError, ValueError):
-        return ""
+def _installed() -> list[str]:
+    """Name the installed packages with their versions, as their folders of metadata are called."""
+    names: set[str] = set()
+    for folder in sys.path:
+        with contextlib.suppress(OSError):
+            names.update(name for name in os.listdir(folder or ".") if name.endswith(_METADATA))
+    return sorted(names)
+
+
+def _tools(problem: Problem) -> list[str]:
+    """Tell apart the tools that stages start: by the file that each name leads to, its size and its time."""
+    found: set[str] = set()
+    for path in tools_of(problem):
+        state = os.stat(path)
+        found.add(f"{os.path.realpath(path)} {state.st_size} {state.st_mtime_ns}")
+    return sorted(found)
 
 
 def _state_of(folder: str) -> list[tuple[str, str]]:
     """List the files of a problem with what tells their contents apart; runs that lie there are left out.
 
+    Links to folders are followed, for a scorer follows them too; circles end by the count.
     A folder of very many files is told apart from every other state: nothing is recalled then.
     """
     found: list[tuple[str, str]] = []
-    for path, folders, files in os.walk(folder):
+    for path, folders, files in os.walk(folder, followlinks=True):
         if any(name in files for name in _OWN):
             folders.clear()
             continue

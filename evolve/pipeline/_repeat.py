@@ -28,9 +28,8 @@ class _Findings:
 class Repeat:
     """Run the entry and score its output under several seeds.
 
-    A seed is a value of one of the problem's parameters: the entry gets it when it receives that
-    parameter, the
-    scorer finds it in its case. Options: `parameter` (its name, "seed" when omitted), `seeds` (a list of
+    A seed is a value of one of the problem's parameters: the entry gets it when it receives that parameter,
+    the scorer finds it in its case. Options: `parameter` (its name, "seed" when omitted), `seeds` (a list of
     integers) or `count` (0, 1, 2 ...); `cases` (numbers of the cases; all when omitted); `early_stop`.
 
     For every metric of the scorer it gives the mean over the seeds (over cases: as `aggregate` says), as

@@ -42,6 +42,9 @@ class Command:
         executable: Names of those that may be run.
         stdin: What it reads.
         collect: Names of the files to return when it succeeds.
+        one_process: Whether it has to stay a single process, of any number of threads: only then is all of
+            its processor time counted. It could start another and never wait for it, and the kernel would
+            forget what that one took. Enforced by the layer "seccomp".
     """
 
     argv: tuple[str, ...]
@@ -49,6 +52,7 @@ class Command:
     executable: tuple[str, ...] = ()
     stdin: bytes = b""
     collect: tuple[str, ...] = ()
+    one_process: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,8 @@ class CommandResult:
         exit: Its exit code; negative: the signal that ended it; None: it did not end by itself.
         command_s: Wall-clock seconds of the command itself, from its start to its end.
         wall_s: Wall-clock seconds of the whole sandbox.
-        cpu_s: Processor seconds of the command and its descendants, as the kernel counts them.
+        cpu_s: Processor seconds of the command, and of such descendants as it did not hide from the kernel's
+            count; see `Command.one_process`.
         layers: Names of the sandbox layers that were in force.
     """
 

@@ -78,8 +78,6 @@ def run_child(
     scratch: str,
     limits: Limits,
     confinement: Confinement,
-    *,
-    commands: bool = False,
 ) -> None:
     """Run the program that arrives on `job_fd`, or the command; never returns.
 
@@ -91,7 +89,7 @@ def run_child(
         _isolate(job_fd, printed_fd, report_fd, gate_fd)
         started = time.monotonic()
         try:
-            confinement.apply(limits, scratch, commands=commands)
+            confinement.apply(limits, scratch)
             if gate_fd is not None:
                 _pass_gate()
         except BaseException as error:  # noqa: BLE001 - nothing may run unconfined
@@ -101,7 +99,7 @@ def run_child(
         os.close(_REPORT_FD)
         loaded = len(sys.modules)
         job = _read_job()
-        _send(*(_answer_command if commands else _answer)(job, limits))
+        _send(*(_answer_command if "argv" in job else _answer)(job, limits))
         _send(RESULT_MODULES, _codec.encode(_imported_since(loaded)))
     finally:
         os._exit(0)  # no interpreter shutdown: the program may have registered hooks

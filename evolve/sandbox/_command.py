@@ -19,6 +19,7 @@ from typing import Any
 
 from evolve.sandbox import _kernel
 from evolve.sandbox._limits import Limits
+from evolve.sandbox.layers import _seccomp, _syscalls
 
 SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 _KEPT_VARIABLES = ("LANG", "TMPDIR", "HOME", "OMP_NUM_THREADS")
@@ -34,17 +35,16 @@ def run(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
 
     Args:
         job: `files` (name → content), `executable` (names of those to be runnable), `argv`, `stdin`,
-        `collect`
-            (names of files to return), `toolchains` (folders whose `bin` is looked in).
+            `collect` (names of files to return), `toolchains` (folders whose `bin` is looked in),
+            `one_process` (whether it may not start others).
         limits: Of the output.
 
     Returns:
-        `exit` (negative: the signal that ended it), `stdout`, `stderr`, `files`, `wall_s`, `cpu_s`. The
-        processor
-        time is the kernel's count for the command with all of its descendants.
+        `exit` (negative: the signal that ended it), `stdout`, `stderr`, `files`, `wall_s`, `cpu_s`: the
+        kernel's count for the command and those of its descendants that somebody has waited for.
 
     Raises:
-        CommandError: see there.
+        CommandError: a file is not there, not to be read or too large, or too much was printed.
     """
     for name, content in job["files"].items():
         _write(name, content, executable=name in job["executable"])
@@ -56,7 +56,7 @@ def run(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
         _kernel.prctl(_kernel.PR_SET_CHILD_SUBREAPER, 1)  # what it starts and leaves is counted too
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.monotonic()
-    command = _Command(path, job["argv"], environment, job["stdin"], limits)
+    command = _Command(path, job, environment, limits)
     code = command.finish()
     wall_s = command.ended - started
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -85,14 +85,12 @@ def find(tool: str, folders: list[str]) -> str:
 class _Command:
     """A command that runs; talks to it without ever blocking on it."""
 
-    def __init__(
-        self, path: str, argv: list[str], environment: dict[str, str], stdin: bytes, limits: Limits
-    ) -> None:
+    def __init__(self, path: str, job: dict[str, Any], environment: dict[str, str], limits: Limits) -> None:
         self.out = bytearray()
         self.err = bytearray()
         self.ended = 0.0
         self._limits = limits
-        self._left = memoryview(stdin)
+        self._left = memoryview(job["stdin"])
         self._wakeup, waker = os.pipe()
         theirs_in, self._stdin = os.pipe()
         self._stdout, theirs_out = os.pipe()
@@ -103,7 +101,7 @@ class _Command:
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         self.pid = os.fork()
         if self.pid == 0:
-            _exec(path, argv, environment, (theirs_in, theirs_out, theirs_err))
+            _exec(path, job, environment, (theirs_in, theirs_out, theirs_err))
         for fd in (theirs_in, theirs_out, theirs_err):
             os.close(fd)
 
@@ -155,8 +153,9 @@ class _Command:
         return bool(part)
 
 
-def _exec(path: str, argv: list[str], environment: dict[str, str], fds: tuple[int, int, int]) -> None:
+def _exec(path: str, job: dict[str, Any], environment: dict[str, str], fds: tuple[int, int, int]) -> None:
     """Become the command; never returns."""
+    argv = job["argv"]
     try:
         signal.set_wakeup_fd(-1)
         for caught in (signal.SIGCHLD, signal.SIGPIPE):  # Python ignores the latter
@@ -165,6 +164,8 @@ def _exec(path: str, argv: list[str], environment: dict[str, str], fds: tuple[in
         for number, fd in enumerate([os.dup(fd) for fd in fds]):
             os.dup2(fd, number)
         os.closerange(3, 65536)
+        if job["one_process"] and _kernel.LINUX and (machine := _syscalls.machine()):
+            _seccomp.apply(_seccomp.one_process(machine))
         os.execve(path, argv, environment)
     except OSError as error:
         reason = "is no program" if error.errno == errno.ENOEXEC else os.strerror(error.errno or 0)

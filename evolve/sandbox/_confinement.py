@@ -22,7 +22,7 @@ class Confinement:
         nobody: The user `nobody` is mapped, and to be become.
         landlock: Landlock's ABI version; 0: not offered.
         seccomp: The assembled filter; empty: not offered.
-        seccomp_commands: The same for those who may start other programs.
+        seccomp_exec: The same for those who may start other programs.
         readable: What may be read where there is no root of the sandbox's own.
         address_space: Bytes of address space that are the zygote's doing.
     """
@@ -31,7 +31,7 @@ class Confinement:
     nobody: bool
     landlock: int
     seccomp: bytes
-    seccomp_commands: bytes
+    seccomp_exec: bytes
     readable: tuple[str, ...]
     address_space: int
 
@@ -51,14 +51,12 @@ class Confinement:
         names += _landlock.layers(self.landlock)
         return [*names, "seccomp"] if self.seccomp else names
 
-    def apply(self, limits: Limits, scratch: str, *, commands: bool = False) -> None:
+    def apply(self, limits: Limits, scratch: str) -> None:
         """Confine this process for good; the order matters: each step needs what a later one takes away.
 
         Args:
             limits: What to allow.
             scratch: Its folder, where there is no root of the sandbox's own.
-            commands: Whether programs may be started: those that can be read, and those made in the scratch
-                folder. All other layers are the same, and what is started inherits them.
 
         Raises:
             OSError: a layer cannot be applied; the caller must not run the program.
@@ -83,7 +81,7 @@ class Confinement:
             _privileges.forbid_new_privileges()
         if self.landlock:
             readable = ["/"] if self.namespaces else self.readable
-            runnable = [scratch] if commands else []
+            runnable = [scratch] if limits.may_exec else []
             _landlock.apply(self.landlock, readable, [scratch, *_root.WRITABLE_DEVICES], runnable)
         if self.seccomp:
-            _seccomp.apply(self.seccomp_commands if commands or limits.may_exec else self.seccomp)
+            _seccomp.apply(self.seccomp_exec if limits.may_exec else self.seccomp)

@@ -23,7 +23,8 @@ class Limits:
         cpu_s: CPU seconds of each of its processes; None: what fits into the wall-clock time.
         scratch_mb: Size of its scratch directory, and of any file in it, in MiB.
         scratch_files: Files and folders in its scratch directory.
-        may_exec: Whether it may start other programs that it can see; they have the same layers and limits.
+        may_exec: Whether it may start other programs: those that it can see, and those that it makes in its
+            scratch directory. They have the same layers and limits.
     """
 
     wall_s: float = 10.0

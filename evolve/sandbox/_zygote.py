@@ -129,7 +129,7 @@ def _prepare(base: str, options: dict[str, Any], nobody: bool | None) -> tuple[C
         nobody=bool(nobody),
         landlock=landlock,
         seccomp=_seccomp.program(filtered) if filtered else b"",
-        seccomp_commands=_seccomp.program(filtered, allow_exec=True) if filtered else b"",
+        seccomp_exec=_seccomp.program(filtered, allow_exec=True) if filtered else b"",
         readable=(*readable, *options["readable"]),
         address_space=space,
     )
@@ -174,13 +174,13 @@ class _Zygote:
             while True:
                 head, _, fds = _wire.receive(self._control, max_fds=2)
                 if "run" in head:  # a `kill` may come late, after its child ended
-                    self._evaluate(Limits(**head["run"]), *fds, commands=head.get("commands", False))
+                    self._evaluate(Limits(**head["run"]), *fds)
         except (_wire.Disconnected, ConnectionError):
             return
         finally:
             self._ceiling.close()
 
-    def _evaluate(self, limits: Limits, job_fd: int, printed_fd: int, *, commands: bool) -> None:
+    def _evaluate(self, limits: Limits, job_fd: int, printed_fd: int) -> None:
         self._runs += 1
         scratch = self._make_scratch()
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -188,7 +188,7 @@ class _Zygote:
         started = time.monotonic()
         gate = self._ceiling.begin(limits)
         try:
-            pid = self._fork(limits, (job_fd, printed_fd, report_fd, gate), scratch, commands)
+            pid = self._fork(limits, (job_fd, printed_fd, report_fd, gate), scratch)
         except OSError:
             self._ceiling.end()
             raise
@@ -246,9 +246,7 @@ class _Zygote:
             return _child.CONFINED.unpack(said[1:])[0], ""
         return 0.0, said.decode(errors="replace") or "it ended before it was confined"
 
-    def _fork(
-        self, limits: Limits, fds: tuple[int, int, int, int | None], scratch: str, commands: bool
-    ) -> int:
+    def _fork(self, limits: Limits, fds: tuple[int, int, int, int | None], scratch: str) -> int:
         if self._namespaces:
             # The next child becomes the first process of a new pid namespace: killing it kills
             # all of its descendants. Coming back first is what allows to unshare again.
@@ -256,7 +254,7 @@ class _Zygote:
             _kernel.unshare(_kernel.CLONE_NEWPID)
         pid = os.fork()
         if pid == 0:
-            _child.run_child(*fds, scratch, limits, self._confinement, commands=commands)
+            _child.run_child(*fds, scratch, limits, self._confinement)
         return pid
 
     def _watch(self, pid: int, deadline: float) -> str:

@@ -8,6 +8,7 @@ import json
 import os
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from evolve.errors import ProblemError, SandboxError
@@ -116,7 +117,7 @@ class Zygote:
             job = _codec.encode({"program": program, "entry": entry, "arguments": plain})
         except _codec.CodecError as error:
             return RunResult("failed", b"", f"cannot be run: {error}", "", 0.0, 0.0, self._layers)
-        return await self._submit(job, limits, commands=False)
+        return await self._submit(job, limits)
 
     async def command(self, command: Command, limits: Limits) -> CommandResult:
         """See `Executor.command`."""
@@ -127,15 +128,16 @@ class Zygote:
             "stdin": command.stdin,
             "collect": list(command.collect),
             "toolchains": list(self._problem.toolchains),
+            "one_process": command.one_process,
         }
         try:
             encoded = _codec.encode(job)
         except _codec.CodecError as error:
             text = f"cannot be run: {error}"
             return CommandResult("failed", text, b"", b"", {}, None, 0.0, 0.0, 0.0, self._layers)
-        return _ended(await self._submit(encoded, limits, commands=True), command)
+        return _ended(await self._submit(encoded, replace(limits, may_exec=True)), command)
 
-    async def _submit(self, job: bytes, limits: Limits, *, commands: bool) -> RunResult:
+    async def _submit(self, job: bytes, limits: Limits) -> RunResult:
         """Have the zygote fork a child for a job."""
         if self._runs >= _MOST_RUNS or self._learned.worth_a_restart(self._lesson, self._runs):
             self.close()
@@ -143,7 +145,7 @@ class Zygote:
         self._runs += 1
         try:
             async with asyncio.timeout(limits.wall_s + _GRACE_S):
-                return await self._exchange(process, job, limits, commands)
+                return await self._exchange(process, job, limits)
         except (TimeoutError, ConnectionError, OSError) as error:
             self._discard()
             raise SandboxError(
@@ -153,9 +155,7 @@ class Zygote:
             self.close()  # not `_discard`: the zygote has its program to kill first
             raise
 
-    async def _exchange(
-        self, process: HelperProcess, job: bytes, limits: Limits, commands: bool
-    ) -> RunResult:
+    async def _exchange(self, process: HelperProcess, job: bytes, limits: Limits) -> RunResult:
         ours, theirs = socket.socketpair()
         printed = _Printed(limits.printed_bytes)
         with ours, printed:
@@ -163,7 +163,7 @@ class Zygote:
             with theirs:
                 socket.send_fds(
                     process.control,
-                    [_wire.pack({"run": limits.to_json(), "commands": commands})],
+                    [_wire.pack({"run": limits.to_json()})],
                     [theirs.fileno(), printed.writer],
                 )
             printed.close_writer()
@@ -206,7 +206,7 @@ def _ended(ran: RunResult, command: Command) -> CommandResult:
         return failed("failed", "the command's end cannot be read")
     files = {n: c for n, c in said["files"].items() if n in command.collect and type(c) is bytes}
     code, times = said["exit"], (said["wall_s"], ran.wall_s, said["cpu_s"])
-    feedback = "" if code == 0 else f"{command.argv[0]} ended with {_how(code)}"
+    feedback = "" if code == 0 else f"{command.argv[0]} {'was' if code < 0 else 'ended with'} {_how(code)}"
     return CommandResult(
         "ok" if code == 0 else "failed",
         feedback,

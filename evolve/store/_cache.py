@@ -28,11 +28,9 @@ T = TypeVar("T")
 class ResultCache:
     """Plain data by key, shared by all runs of a folder.
 
-    Any number of processes may use one file at the same time; each instance belongs to one thread.
-    Bounded: the
-    oldest go when there are too many rows. Whatever goes wrong, `get` finds nothing and `put` keeps
-    nothing: a
-    damaged file is begun anew, after any other failure the file is not touched again.
+    Any number of processes may use one file at the same time; each instance belongs to one thread. Bounded:
+    the oldest go when there are too many rows. Whatever goes wrong, `get` finds nothing and `put` keeps
+    nothing: a damaged file is begun anew, after any other failure the file is not touched again.
     """
 
     def __init__(

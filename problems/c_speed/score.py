@@ -34,7 +34,7 @@ def score(output: Any, params: dict[str, Any], case: dict[str, Any]) -> Score:
         raise Invalid(f"must print one integer, got {output['stdout'][:60]!r}")
     right = expected(params["n"], case["seed"])
     if int(words[0]) != right:
-        raise Invalid(f"counted {words[0]} pairs, but there are {right}")
+        raise Invalid(f"counted {words[0]} pairs, which are too {'many' if int(words[0]) > right else 'few'}")
     cpu_s = output.get("cpu_s")
     if not isinstance(cpu_s, float) or not cpu_s >= 0.0:
         raise Invalid("has no processor time")

@@ -13,10 +13,12 @@ from evolve.authoring.checks import Finding, Report, check_problem
 from evolve.authoring.checks._tampering import _CHOSEN
 from evolve.authoring.checks._wrong import Wrong, wrong_outputs
 from evolve.errors import UsageError
+from evolve.interop import import_folder
 from evolve.problem import list_problems
 from evolve.testing.hostile import ATTACKS
 from tests.authoring.templates import loadable
 from tests.conftest import toy_problem
+from tests.interop.folders import OPENEVOLVE, lay_out
 
 STRICT = """
 from evolve.problem import Invalid, Score
@@ -256,3 +258,14 @@ def test_arrays_are_changed_too() -> None:
     assert np.isfinite(centers.ravel()[1:]).all()
     assert radii.tolist() == [0, 1, 2]
     assert made(ways(output)["all items twice"], output)[0].shape == (6, 2)
+
+
+def test_attacks_that_would_show_nothing_are_not_reported_as_held(tmp_path: Path) -> None:
+    shared = import_folder("openevolve", lay_out(OPENEVOLVE, tmp_path / "s"), tmp_path / "shared").folder
+    text = new_problem("prose", template="text", into=tmp_path).folder
+    trusted, untried = check(shared, "tampering"), check(text, "tampering")
+    found = trusted.pop("tampering: Write a score of its own")
+    assert (found.outcome, "it can" in found.found) == ("warning", True)
+    assert [name for name in trusted if name.startswith("tampering")] == []
+    assert untried["tampering: all"].outcome == "skipped"
+    assert "not tried" in untried["tampering: all"].found

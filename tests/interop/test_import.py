@@ -176,7 +176,7 @@ WRONG = {
     "thresholds": (
         "openevolve",
         {"config__yaml": "evaluator: {cascade_thresholds: [high]}\n"},
-        "cascade_thresholds must be numbers",
+        "cascade_thresholds must be finite numbers",
     ),
     "no call": ("openevolve", {"evaluator__py": "def evaluate(path): return {}\n"}, "Name it with --entry"),
     "rust": (

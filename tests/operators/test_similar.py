@@ -29,6 +29,12 @@ def test_tokens(text: str, expected: str) -> None:
     assert tokens(text) == expected.split()
 
 
+@pytest.mark.parametrize("part", ['"\\', "'\\", '"', "'", "'''", '"""', "'''\\", '"""a', "#"])
+def test_no_text_holds_the_engine_up(part: str) -> None:
+    """What is scanned anew from every quote of it would take hours at this length."""
+    assert len(tokens(part * 200_000)) <= 200_000 * len(part)
+
+
 def test_comments_docstrings_and_layout_do_not_count() -> None:
     other = RINGS.replace("# golden angle", "# another remark").replace("Pack n circles.", "Doc.")
     other = other.replace("0.5 + SPACING", "0.5  +  SPACING")

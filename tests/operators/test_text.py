@@ -106,3 +106,20 @@ def test_replies_of_models_are_read_without_a_syntax_tree() -> None:
     with pytest.raises(Unusable, match="no code block"):
         read_program(take_apart("I cannot."), task, context())
     assert "diff" in model_operators()
+
+
+@pytest.mark.parametrize("name", ["c", "cpp", "rust", "javascript", "shell", "text"])
+@pytest.mark.parametrize("part", ['"\\', "'\\", '"', "'", "/*", "1.", "0x", "\\\n"])
+def test_no_text_holds_the_engine_up(name: str, part: str) -> None:
+    """What is scanned anew from every sign of it would take hours at this length."""
+    language, text = LANGUAGES[name], part * 200_000
+    assert tokens(text, language)
+    assert code_lines(text, language) or part in ("/*", '"')
+    assert len(code_hash(text, language)) == 16
+
+
+def test_a_string_that_is_not_closed_ends_with_its_line() -> None:
+    assert tokens('a = "b // c\nd = e; // f', C) == ["a", "=", '"b // c', "d", "=", "e", ";"]
+    rust = LANGUAGES["rust"]
+    one, other = ('let a = "see http://one.org\n";', 'let a = "see http://two.org\n";')
+    assert code_hash(one, rust) != code_hash(other, rust), "what stands in a string is no comment"

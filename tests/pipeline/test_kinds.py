@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evolve.errors import ProblemError, SandboxError
 from evolve.models import Message, NoReply, Reply
 from evolve.pipeline import Ancestor, Evaluation, Pipeline, Surroundings
+from evolve.pipeline._lineage import changed_lines
 from evolve.problem import Problem, load_problem
 from evolve.sandbox import RunResult, Verdict
 from tests.conftest import toy_problem
@@ -119,6 +123,29 @@ def test_lineage_says_what_a_change_did(tmp_path: Path) -> None:
     assert found.feedback == "broken\nagainst program 7: 1 lines added, 1 removed (other value); now invalid"
 
 
+@given(st.lists(st.sampled_from("abc"), max_size=12), st.lists(st.sampled_from("abc"), max_size=12))
+def test_changed_lines_are_as_few_as_can_be(old: list[str], new: list[str]) -> None:
+    rows = [[0] * (len(new) + 1)]
+    for a in old:
+        row = [0]
+        for j, b in enumerate(new):
+            row.append(rows[-1][j] + 1 if a == b else max(row[-1], rows[-1][j + 1]))
+        rows.append(row)
+    kept = rows[-1][-1]
+    expected = (len(new) - kept, len(old) - kept)
+    assert changed_lines("\n".join([*old, ""]), "\n".join([*new, ""])) == expected
+
+
+def test_hostile_texts_are_compared_as_fast_as_others() -> None:
+    """Of two kinds of lines in disorder, the time of a careful comparison grows with the cube."""
+    rng = random.Random(0)
+    old, new = ("\n".join(rng.choices("ab", k=9000)) for _ in range(2))
+    added, removed = changed_lines(old, new)
+    assert added == removed
+    assert 500 < added < 4000
+    assert changed_lines("a\n" * 15_000, "b\n" * 15_000) == (1, 1), "beyond, kinds of lines are counted"
+
+
 class Model:
     def __init__(self, text: str | None) -> None:
         self.text = text
@@ -186,6 +213,17 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "which is no argument; known: file, n",
     ),
     ({"name": "c", "kind": "command"}, "option 'run' must be a command"),
+    (
+        {"name": "c", "kind": "command", "options": {"run": ["sh"], "fresh": {"m": [0, 9]}}},
+        r"draws 'm' anew, which has to be an argument that is a whole number",
+    ),
+    *(
+        (
+            {"name": "c", "kind": "command", "options": {"run": ["sh"], "fresh": given}},
+            r"option 'fresh' must be a table of \[lowest, highest\]",
+        )
+        for given in ([0, 9], {"n": 9}, {"n": [9, 0]}, {"n": [0, 1.5]}, {"n": [False, True]})
+    ),
 ]
 
 

@@ -54,7 +54,7 @@ def test_every_layer_has_a_purpose_to_show() -> None:
         nobody=True,
         landlock=99,
         seccomp=b"x",
-        seccomp_commands=b"x",
+        seccomp_exec=b"x",
         readable=(),
         address_space=0,
     ).layers()

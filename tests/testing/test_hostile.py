@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,7 +11,7 @@ from hostile_suite import PlainSubprocessExecutor
 
 from evolve.errors import SandboxError
 from evolve.problem import load_problem
-from evolve.sandbox import LocalExecutor
+from evolve.sandbox import Command, CommandResult, Limits, LocalExecutor
 from evolve.testing.hostile import ATTACKS, Attack, Report, World, check, conformance, run_attack, run_suite
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the suite looks at processes through /proc")
@@ -47,8 +48,14 @@ def attack_careless(world: World) -> Iterator[Run]:
         yield lambda attack: asyncio.run(run_attack(executor, attack, world))
 
 
+def needs_compiler(attack: Attack) -> None:
+    if attack.language == "c" and shutil.which("cc", path="/usr/local/bin:/usr/bin:/bin") is None:
+        pytest.skip("needs a C compiler")
+
+
 @pytest.mark.parametrize("attack", conformance(known_failures=KNOWN_FAILURES))
 def test_the_sandbox_holds(attack_sandbox: Run, attack: Attack) -> None:
+    needs_compiler(attack)
     report = attack_sandbox(attack)
     missing = [layer for layer in attack.needs if layer not in report.outcome.layers]
     if missing and report.outcome.layers:
@@ -92,6 +99,14 @@ EVIDENCE = {
     "pickle_on_load": "a file was left at /tmp/",
     "shadow_module": "a later program found: True; an honest program failed afterwards",
     "unshare_user": "the kernel answered 0",
+    "program_reads": "secrets leaked: .*store",
+    "program_stays": "a file was left at .*; 2 processes were left",
+    "c_include_file": "secrets leaked: file",
+    "c_incbin": "secrets leaked: home",
+    "c_compiler_time": "1 processes were left",
+    "c_daemon": "a file was left at .*; 1 processes were left",
+    "c_ignored_child": r"took 0\.\d+ s of processor time, of which 0\.0\d s were counted",
+    "c_left_answers": "the next run: 'answer",
 }
 """What must show that an attack on the careless executor succeeded."""
 PRIVILEGED = {"write_libraries", "engine_memory"}
@@ -100,6 +115,7 @@ PRIVILEGED = {"write_libraries", "engine_memory"}
 
 @pytest.mark.parametrize("name", EVIDENCE)
 def test_success_is_seen(attack_careless: Run, name: str) -> None:
+    needs_compiler(BY_NAME[name])
     report = attack_careless(BY_NAME[name])
     if name in PRIVILEGED and not report.succeeded:
         pytest.skip("this user may not do that")
@@ -120,6 +136,18 @@ def test_the_world_is_put_back(attack_careless: Run, world: World, name: str) ->
     assert attack_careless(BY_NAME[name]).succeeded
     assert world.harm() == ""
     assert len(world.processes()) == before
+
+
+def test_an_attack_that_cannot_be_built_is_not_held(world: World) -> None:
+    class NoCompiler(PlainSubprocessExecutor):
+        async def command(self, command: Command, limits: Limits) -> CommandResult:
+            del command, limits
+            return CommandResult("failed", "no compiler", b"", b"", {}, None, 0.0, 0.0, 0.0, ())
+
+    with NoCompiler() as executor:
+        report = asyncio.run(run_attack(executor, BY_NAME["c_tcp"], world))
+    assert report.succeeded
+    assert "an honest program in C failed afterwards: failed no compiler" in report.evidence
 
 
 HARMLESS = Attack("harmless", "none", "Do nothing.", "def attack(secret):\n    return secret", ("secret",))
@@ -148,6 +176,9 @@ def test_every_attack_says_what_it_is() -> None:
     assert len(BY_NAME) == len(ATTACKS) >= 60
     for attack in ATTACKS:
         assert attack.intent.endswith("."), attack.name
+        if attack.language == "c":
+            assert all(f"@{name}@" in attack.program for name in attack.arguments), attack.name
+            continue
         assert "def attack(" in attack.program, attack.name
         assert ("def heir(" in attack.program) == attack.heir, attack.name
         compile(attack.program, attack.name, "exec")

@@ -37,9 +37,16 @@ _TRUST = "The sandbox does not hold as it should: see `evolve doctor`."
 
 
 async def checks(bench: Bench) -> list[Check]:
-    """Return the checks of attacks on the score; none without a valid seed."""
-    if await bench.base() is None or bench.language != "python":
-        return []  # the attacks are written in Python
+    """Return the checks of attacks on the score; none without a valid seed.
+
+    Where they would show nothing, one check says so: silence would look like success.
+    """
+    if await bench.base() is None:
+        return []
+    if bench.problem.trust == "shared":
+        return [Check(_GROUP, "Write a score of its own", _trusted)]
+    if bench.language != "python":
+        return [Check(_GROUP, "all", _untried)]
     from evolve.testing.hostile import ATTACKS  # a few milliseconds that only this command needs
 
     attacks = {attack.name: attack for attack in ATTACKS}
@@ -53,6 +60,16 @@ async def checks(bench: Bench) -> list[Check]:
         Check(_GROUP, "Open the scorer for writing", _writes_scorer),
         Check(_GROUP, "Leave something for the next program", _leaves_something),
     ]
+
+
+async def _trusted(bench: Bench) -> Finding:  # noqa: ARG001 - a matter of the declaration alone
+    found = "it can: the evaluator executes the program, and both share a process"
+    advice = "Look at the best programs before you believe them, or let a scorer judge what they return."
+    return Finding("warning", "it cannot", found, advice)
+
+
+async def _untried(bench: Bench) -> Finding:  # noqa: ARG001 - see above
+    return Finding("skipped", "", "not tried: the attacks are programs in Python")
 
 
 async def _attacked(bench: Bench, *, program: str) -> Finding:

@@ -34,6 +34,7 @@ ENOSYS = 0x00050000 | errno.ENOSYS
 
 _X32_BIT = 0x40000000  # the second system call table of x86-64, where every number means something else
 _NEW_NAMESPACES = 0x7E020000 | 0x80  # all CLONE_NEW* flags
+_CLONE_THREAD = 0x00010000
 _AF_UNIX = 1
 _MAP_SHARED, _MAP_ANONYMOUS = 0x01, 0x20
 _LINEAR = 8
@@ -51,6 +52,31 @@ def program(machine: str, *, allow_exec: bool = False) -> bytes:
         allow_exec: Let the program start other programs (of those that it can see).
     """
     return b"".join(struct.pack("<HBBI", *line) for line in _assemble(machine, allow_exec))
+
+
+@cache
+def one_process(machine: str) -> bytes:
+    """Assemble a filter that, on top of the other, refuses new processes; threads are allowed.
+
+    Args:
+        machine: One of `_syscalls.MACHINES`.
+    """
+    column = _syscalls.MACHINES.index(machine)
+    forks = [number[column] for number in _syscalls.FORKS if number[column] is not None]
+    lines: list[Instruction] = [
+        (_LOAD, 0, 0, _ARCH),
+        (_JUMP_EQUAL, 1, 0, _syscalls.AUDIT_ARCH[machine]),
+        (_RETURN, 0, 0, KILL),
+        (_LOAD, 0, 0, _NUMBER),
+        (_JUMP_EQUAL, 0, 1, _syscalls.CLONE3[column]),
+        (_RETURN, 0, 0, ENOSYS),
+        (_JUMP_EQUAL, 0, 4, _syscalls.CLONE[column]),
+        (_LOAD, 0, 0, _FIRST_ARGUMENT),
+        (_JUMP_ANY_BIT, 1, 0, _CLONE_THREAD),
+        (_RETURN, 0, 0, EPERM),
+        (_RETURN, 0, 0, ALLOW),
+    ]
+    return b"".join(struct.pack("<HBBI", *line) for line in lines + _search(sorted(filter(None, forks))))
 
 
 def _assemble(machine: str, allow_exec: bool) -> list[Instruction]:

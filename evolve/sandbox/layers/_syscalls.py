@@ -56,6 +56,8 @@ DENIED: dict[str, dict[str, tuple[_Number, _Number]]] = {
 
 CLONE = (56, 220)
 """Allowed without namespace flags: threads and forks are counted by other layers."""
+FORKS = ((57, None), (58, None))
+"""fork and vfork, where they are calls of their own."""
 CLONE3 = (435, 435)
 """Its flags lie in memory that a filter cannot read: ENOSYS makes the C library fall back to clone."""
 MMAP = (9, 222)

@@ -12,6 +12,9 @@ bait alone, so the suite is safe to run on an executor without any protection.
 
 The world has to be there before the executor is started: what an executor inherits is part of
 the proof. `conformance` turns the attacks into pytest parameters, `check` fails a test.
+
+Attacks with `language` "c" are compiled by `cc` within the executor. Where there is none, they are not
+reported as held, for nothing was tried; leave them out.
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ from evolve.sandbox import Limits, Verdict
 if TYPE_CHECKING:
     from evolve.testing.hostile._world import World
 
+SANDBOX_ERROR = "sandbox error"
+"""Status of a run in which the executor itself failed."""
 LIMITS = Limits(
     wall_s=5.0,
     memory_mb=256,
@@ -78,7 +80,8 @@ class Outcome:
         layers: The layers in force, as reported by the executor.
         verdict: The scorer's word on the output; None when nothing was scored.
         inherited: What the attack's `heir` returned in a later run.
-        seconds: How long the run took, seen from outside.
+        seconds: How long the run took, seen from outside; in C, the longer of building and running.
+        cpu_s: Processor time of a program in C, as counted by the executor.
         peak_tasks: Most processes and threads at once that came on top of those before; 0 unless watched.
         peak_mb: Most memory on top of that before, in MiB: resident in processes, or shared and mapped by
             none; 0 unless watched.
@@ -93,6 +96,7 @@ class Outcome:
     verdict: Verdict | None = None
     inherited: Any = None
     seconds: float = 0.0
+    cpu_s: float = 0.0
     peak_tasks: int = 0
     peak_mb: float = 0.0
 
@@ -143,15 +147,18 @@ class Attack:
         name: Unique, for reports and tests.
         category: What the attack is about.
         intent: What it tries, in one sentence.
-        program: Source text that defines `attack(**arguments)`.
-        arguments: Names of the world's facts that the program is given.
+        program: Source text that defines `attack(**arguments)`; in C, that of a whole program.
+        arguments: Names of the world's facts that the program is given; in C they take the place of `@name@`.
         succeeded: What else shows that it succeeded.
         limits: What the program may use.
-        heir: Whether the program also defines `heir(**arguments)`, to be run later, in a run of its own.
+        heir: Whether the program also defines `heir(**arguments)`, to be run later, in a run of its own; in C
+            it is run again with a further word on its command line.
         watched: Whether to count processes and memory while it runs.
         settle_s: How long to wait before looking, for effects that come later.
         needs: Layers without which no executor can hold it; beyond those that a strict sandbox always has.
         neighbours: How many honest programs to run afterwards.
+        language: "python", or "c": compiled and run by commands.
+        one_process: Of a program in C: whether it is run as one whose processor time counts.
     """
 
     name: str
@@ -166,6 +173,8 @@ class Attack:
     settle_s: float = 0.0
     needs: tuple[str, ...] = ()
     neighbours: int = 1
+    language: str = "python"
+    one_process: bool = False
 
 
 @dataclass(frozen=True, slots=True)

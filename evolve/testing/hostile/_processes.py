@@ -10,7 +10,7 @@ _SLACK = 8
 """How many tasks an executor may add for its own good while a program runs."""
 
 
-def _too_many_tasks(_world: World, outcome: Outcome) -> str:
+def too_many_tasks(_world: World, outcome: Outcome) -> str:
     if outcome.peak_tasks > BRIEF.processes + _SLACK:
         return f"{outcome.peak_tasks} processes and threads at once, of {BRIEF.processes} allowed"
     return ""
@@ -33,7 +33,7 @@ ATTACKS = (
                         os._exit(0)
                 time.sleep(1)
         """),
-        succeeded=_too_many_tasks,
+        succeeded=too_many_tasks,
         limits=BRIEF,
         watched=True,
     ),
@@ -48,7 +48,7 @@ ATTACKS = (
                 time.sleep(1.5)
                 os._exit(0)
         """),
-        succeeded=_too_many_tasks,
+        succeeded=too_many_tasks,
         limits=BRIEF,
         watched=True,
     ),
@@ -65,7 +65,7 @@ ATTACKS = (
                     attempt(threading.Thread(target=time.sleep, args=(1,), daemon=True).start)
                 time.sleep(0.3)
         """),
-        succeeded=_too_many_tasks,
+        succeeded=too_many_tasks,
         limits=BRIEF,
         watched=True,
     ),

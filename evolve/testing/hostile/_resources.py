@@ -13,7 +13,7 @@ from evolve.testing.hostile._world import World
 _CATEGORY = "resources"
 
 
-def _too_much_memory(_world: World, outcome: Outcome) -> str:
+def too_much_memory(_world: World, outcome: Outcome) -> str:
     """Allow twice the limit: a watch needs a moment, and forked pages are counted more than once."""
     if outcome.peak_mb > 2 * LIMITS.memory_mb:
         return f"{outcome.peak_mb:.0f} MiB of memory, of {LIMITS.memory_mb} allowed"
@@ -37,7 +37,7 @@ def _memory(name: str, intent: str, program: str, needs: tuple[str, ...] = ()) -
         _CATEGORY,
         intent,
         code(program),
-        succeeded=_too_much_memory,
+        succeeded=too_much_memory,
         limits=_MEMORY_LIMITS,
         watched=True,
         needs=needs,

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evolve.sandbox import CodecError, Executor, Limits, RunResult, Verdict, decode
-from evolve.testing.hostile._attack import Attack, Outcome, Report
+from evolve.testing.hostile._attack import SANDBOX_ERROR, Attack, Outcome, Report
 from evolve.testing.hostile._attacks import ATTACKS
+from evolve.testing.hostile._compiled import build_and_run, honest_command
 from evolve.testing.hostile._problem import HONEST, HONEST_VALUE
 from evolve.testing.hostile._proc import Watch
 from evolve.testing.hostile._world import World
 
-SANDBOX_ERROR = "sandbox error"
 _HONEST_LIMITS = Limits(wall_s=10.0)
 _SCORE_TIMEOUT_S = 10.0
 _OVERRUN_S = 1.5
@@ -48,6 +48,7 @@ async def run_attack(executor: Executor, attack: Attack, world: World) -> Report
         _overrun(attack.limits, outcome),
         attack.succeeded(world, outcome),
         await _neighbours(executor, attack.neighbours),
+        await honest_command(executor) if attack.language == "c" else "",
     ]
     world.repair(before)
     found = "; ".join(dict.fromkeys(filter(None, evidence)))
@@ -101,6 +102,8 @@ def conformance(
 
 async def _carry_out(executor: Executor, attack: Attack, world: World) -> Outcome:
     arguments = {name: world.facts[name] for name in attack.arguments}
+    if attack.language == "c":
+        return await build_and_run(executor, attack, arguments)
     started = time.monotonic()
     with Watch(active=attack.watched) as watch:
         result = await _run(executor, attack.program, "attack", arguments, attack.limits)
@@ -119,6 +122,7 @@ async def _carry_out(executor: Executor, attack: Attack, world: World) -> Outcom
         verdict,
         _decoded(heir.output) if heir is not None else None,
         seconds,
+        0.0,
         watch.peak_tasks,
         watch.peak_mb,
     )

@@ -139,6 +139,22 @@ def test_memory_is_mapped_but_never_shared_without_a_file(machine: str) -> None:
         assert mapped(flags) == EPERM
 
 
+@pytest.mark.parametrize("machine", _syscalls.MACHINES)
+def test_one_process_makes_threads_but_no_processes(machine: str) -> None:
+    column = _syscalls.MACHINES.index(machine)
+    program, arch = _seccomp.one_process(machine), _syscalls.AUDIT_ARCH[machine]
+    forks = {numbers[column] for numbers in _syscalls.FORKS} - {None}
+    clone, clone3 = _syscalls.CLONE[column], _syscalls.CLONE3[column]
+    for number in set(range(1000)) - {clone}:
+        expected = EPERM if number in forks else ENOSYS if number == clone3 else ALLOW
+        assert judge(program, number, arch) == expected, number
+    assert judge(program, clone, arch, 0x3D0F00) == ALLOW  # what a thread library passes
+    assert {judge(program, clone, arch, flags) for flags in (0, SIGCHLD, CLONE_VM, 0x4000 | CLONE_VM)} == {
+        EPERM
+    }
+    assert judge(program, 0, 0x40000003) == KILL
+
+
 # -- the kernel's own word -----------------------------------------------------------------------
 
 MACHINE = _syscalls.machine() if LINUX else None

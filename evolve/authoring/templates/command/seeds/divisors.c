@@ -11,11 +11,11 @@ static long divisors(long m) {
 }
 
 int main(void) {
-    long n, total = 0;
-    if (scanf("%ld", &n) != 1) {
+    long start, n, total = 0;
+    if (scanf("%ld %ld", &start, &n) != 2) {
         return 1;
     }
-    for (long m = 1; m <= n; m++) {
+    for (long m = start + 1; m <= start + n; m++) {
         total += divisors(m);
     }
     printf("%ld\n", total);
