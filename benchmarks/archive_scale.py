@@ -28,7 +28,7 @@ from evolve.archive import Archive, CVTArchive, GridArchive
 from evolve.engine import Budget, RunConfig, aresume
 from evolve.engine._archive_events import archive_events
 from evolve.engine._offer import offer_of
-from evolve.engine._rows import add_commit, add_stages, event_row, verdict_of, verdict_of_commit
+from evolve.engine._rows import Single, add_commit, add_stages, event_row, verdict_of, verdict_of_commit
 from evolve.engine._session import run_row
 from evolve.engine._state import SEED, State
 from evolve.engine._tickets import Outcome, Ticket, ticket_seed
@@ -120,7 +120,7 @@ def stored_run(folder: Path, programs: int, config: RunConfig, problem: Problem)
     """Write a run of that many commits as the engine would, each with a text and stages of its own."""
     rng = np.random.default_rng(3)
     offer = offer_of(config, problem)
-    state, metric = State(problem, config, offer), problem.spec.objective.metric
+    state, single = State(problem, config, offer), Single.of(problem)
     names = [measure.metric for measure in problem.spec.measures]
     ends = np.array([measure.range for measure in problem.spec.measures])
     points = ends[:, 0] + rng.random((programs, len(names))) * (ends[:, 1] - ends[:, 0])
@@ -135,7 +135,9 @@ def stored_run(folder: Path, programs: int, config: RunConfig, problem: Problem)
             batch = Batch()
             for number in range(start, min(start + 5000, programs + 1)):
                 point = dict(zip(names, points[number - 1].tolist(), strict=True))
-                found = _evaluation({**point, metric: float(values[number - 1])}, metric, names, keys)
+                found = _evaluation(
+                    {**point, single.metric: float(values[number - 1])}, single.metric, names, keys
+                )
                 arm = SEED if number == 1 else offer.arms[number % len(offer.arms)].name
                 island = None if number == 1 else state.archipelago.island_of(number)
                 ticket = Ticket(number, island, arm, arm, ticket_seed(0, number), max(0, number - 8))
@@ -147,7 +149,7 @@ def stored_run(folder: Path, programs: int, config: RunConfig, problem: Problem)
                     "changed a constant",
                     found,
                 )
-                verdict = verdict_of(outcome, None, 0.0, metric)
+                verdict = verdict_of(outcome, None, 0.0, single)
                 applied = state.apply(verdict)
                 add_stages(batch, number, keys, found.stages)
                 add_commit(batch, outcome, verdict, applied, None, seq=number, at_s=float(number))
@@ -186,8 +188,8 @@ def resuming(programs: int, preset: str) -> dict[str, float]:
         with Reader(folder) as reader:
             started = time.perf_counter()
             commits = reader.briefs(metrics=bool(state.archipelago.metrics))
-            metric = problem.spec.objective.metric
-            state.catch_up(verdict_of_commit(commit, metric) for commit in commits)
+            single = Single.of(problem)
+            state.catch_up(verdict_of_commit(commit, single) for commit in commits)
             archives = time.perf_counter() - started
         begun = time.time()
         result = asyncio.run(aresume(folder))

@@ -13,7 +13,9 @@ from evolve.islands import Preset, list_presets, load_preset, preset_path
 
 PresetName = Annotated[
     str | None,
-    typer.Argument(metavar="[NAME]", help="Print this preset, ready to be copied.", show_default=False),
+    typer.Argument(
+        metavar="[NAME]", help="Print this preset, or that of a .toml file, once checked.", show_default=False
+    ),
 ]
 
 
@@ -23,14 +25,15 @@ def islands(name: PresetName = None, json: options.Json = False) -> None:
     A preset of your own is a copy with changes; `--islands` takes its path:
 
       evolve islands ring4 > mine.toml
+      evolve islands ./mine.toml
       evolve run circle_packing --islands ./mine.toml
     """
     if name is not None:
-        path = preset_path(name)
+        loaded = load_preset(name)
         if json:
-            emit(load_preset(name).model_dump(mode="json", exclude_none=True))
+            emit(loaded.model_dump(mode="json", exclude_none=True))
         else:
-            out.print(plain(path.read_text(encoding="utf-8").rstrip()), soft_wrap=True)
+            out.print(plain(preset_path(name).read_text(encoding="utf-8").rstrip()), soft_wrap=True)
         return
     found = {preset: load_preset(preset) for preset in list_presets()}
     if json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from rich.table import Table
@@ -42,10 +43,11 @@ def pipeline_facts(reader: Reader, program: int) -> list[dict[str, Any]]:
 
 
 def _declared(reader: Reader) -> list[dict[str, Any]]:
-    """Return the graph as the run's first session recorded it; empty for runs that recorded none."""
-    for event in reader.events(kind="started"):
-        stages = event.data.get("pipeline", [])
-        return [stage for stage in stages if isinstance(stage, dict) and "name" in stage]
+    """Return the graph as a session recorded it; empty for runs that recorded none."""
+    for kind in ("started", "resumed"):  # the first session of a fork resumes what it took over
+        for event in reader.events(kind=kind):
+            stages = event.data.get("pipeline", [])
+            return [stage for stage in stages if isinstance(stage, dict) and "name" in stage]
     return []
 
 
@@ -56,18 +58,31 @@ def _unevaluated(evaluation: Any) -> str:
 
 
 def pipeline_table(facts: list[dict[str, Any]]) -> Table:
-    """Show the graph: each stage below those that it waits for, indented by how many lie before it."""
-    depths: dict[str, int] = {}
+    """Show the graph as a tree: each stage below the last one of those that it waits for."""
     rows = []
-    for stage in facts:
-        waits = [name for edge in _EDGES for name in stage.get(edge, ())]
-        depth = depths[stage["name"]] = 1 + max((depths.get(name, 0) for name in waits), default=-1)
+    for depth, stage in _as_tree(facts):
         name = "   " * (depth - 1) + "└─ " * bool(depth) + stage["name"]
         state = stage["state"] + (" (recalled)" if stage["recalled"] else "")
         time = "" if stage["wall_s"] is None else f"{1000 * stage['wall_s']:.1f}"
         rows.append((name, stage["kind"], _edges(stage), state, time, first_line(stage["reason"], 200)))
     columns = ("stage", "kind", "waits for", "state", "ms", "why")
     return table(columns, rows, numeric=(4,), prose=(2, 5))
+
+
+def _as_tree(facts: list[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield each stage with its depth, right after the one that it hangs on and that one's other stages."""
+    depths: dict[str, int] = {}
+    below: dict[str | None, list[dict[str, Any]]] = {}
+    for stage in facts:  # in the order of execution: what a stage waits for has been here before
+        waits = [name for edge in _EDGES for name in stage.get(edge, ()) if name in depths]
+        last = max(waits, key=depths.__getitem__, default=None)
+        depths[stage["name"]] = 0 if last is None else 1 + depths[last]
+        below.setdefault(last, []).append(stage)
+    ahead = below.get(None, [])[::-1]
+    while ahead:
+        stage = ahead.pop()
+        yield depths[stage["name"]], stage
+        ahead += below.get(stage["name"], [])[::-1]
 
 
 def _edges(stage: dict[str, Any]) -> str:

@@ -101,15 +101,16 @@ def _print(found: Plan, budget: Budget) -> None:
         (
             line.operator,
             line.model,
-            f"{line.share:.0%}",
+            f"{line.share:.0%}" if line in found.lines else "each",
             *((line.prompt_tokens, line.reply_tokens, _usd(line.usd)) if line.counted else ("–",) * 3),
         )
-        for line in found.lines
+        for line in (*found.lines, *found.opinions)
     ]
     columns = ("operator", "model", "share", "prompt", "reply", "USD a call")
     out.print(table(columns, rows, numeric=(2, 3, 4, 5), prose=(0, 1)))
     rest = 1.0 - sum(line.share for line in found.lines)
-    shares = "share: of all proposals, at first" + (
+    opinions = "; each: about every program" if found.opinions else ""
+    shares = f"share: of all proposals, at first{opinions}" + (
         f"; the other {rest:.0%} are made by built-in operators, without a call" if rest >= 0.005 else ""
     )
     uncounted = "" if all(line.counted for line in found.lines) else "; nobody knows those of a command"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from evolve.cli._text import clean, counted, duration, first_line, number, out, plain, table
-from evolve.engine import RunConfig, RunResult
+from evolve.engine import CALL_LIMITS, RunConfig, RunResult
 from evolve.export import Exported
 from evolve.problem import Problem
 from evolve.store import ModelReply, ModelRequest, Reader
@@ -22,7 +22,6 @@ _RAISE = {
     "max_tokens": "--max-tokens",
     "max_usd": "--max-usd",
 }
-_OF_CALLS = ("max_calls", "max_tokens", "max_usd")
 _ASIDE = ("embed", "reflect")
 """Purposes of calls that bring no program."""
 
@@ -102,7 +101,7 @@ def _idle(result: RunResult, before: Before | None) -> str:
         return ""
     if result.tickets == before.programs:
         return "nothing to do"
-    return "no model was asked" if result.reason in _OF_CALLS and result.calls == before.calls else ""
+    return "no model was asked" if result.reason in CALL_LIMITS and result.calls == before.calls else ""
 
 
 def _unanswered(result: RunResult, failures: Sequence[str]) -> str:

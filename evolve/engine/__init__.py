@@ -1,6 +1,6 @@
 """The engine: tickets, budgets, commits, resume. The only writer to a run's store."""
 
-from evolve.engine._budget import explain
+from evolve.engine._budget import CALL_LIMITS, explain
 from evolve.engine._config import DEFAULT_MAX_EVALS, Budget, RunConfig, RunFile
 from evolve.engine._engine import Engine
 from evolve.engine._journal import usage_of_rows
@@ -14,6 +14,7 @@ from evolve.engine._session import FAILED, RunOptions, RunResult, aresume, arun,
 from evolve.engine._setup import default_window
 
 __all__ = [
+    "CALL_LIMITS",
     "DEFAULT_MAX_EVALS",
     "FAILED",
     "REPLAYS",

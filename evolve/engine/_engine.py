@@ -98,6 +98,7 @@ class Engine:
         self._budget = config.budget.or_default()
         self._problem = problem
         self._pipeline = pipeline
+        self._single = _rows.Single.of(problem)
         self._operators = operators
         self._writer = writer
         self._reader = reader
@@ -283,15 +284,15 @@ class Engine:
         if self._background is not None:
             for ticket, vector in recorded_vectors(self._reader):
                 self._background.embedded(ticket, vector)
-        metric, quiet = self._problem.spec.objective.metric, self._quiet()
+        quiet = self._quiet()
         if quiet <= 0:
             self._fill()
         commits = self._reader.briefs(metrics=bool(self.state.archipelago.metrics))
         if self._background is None:
             early = islice(commits, max(0, quiet - 1))
-            self.state.catch_up(_rows.verdict_of_commit(commit, metric) for commit in early)
+            self.state.catch_up(_rows.verdict_of_commit(commit, self._single) for commit in early)
         for commit in commits:
-            applied = self.state.apply(_rows.verdict_of_commit(commit, metric))
+            applied = self.state.apply(_rows.verdict_of_commit(commit, self._single))
             if self._background is not None:
                 found = hypotheses.get(commit.id)
                 self._remember(_rows.past_of_commit(commit, applied, found), applied, None)
@@ -405,8 +406,8 @@ class Engine:
             language=self._problem.language,
             model=side,
         )
-        sign, archive = self._problem.spec.objective.sign, self.state.archipelago.islands[island].archive
-        bar = bar_of(archive, sign) if self._pipeline.stops_early else None
+        sign, early = self._problem.spec.objective.sign, self._pipeline.stops_early
+        bar = bar_of(self.state.archipelago, island, sign) if early else None
         return Ticket(number, island, arm.operator, arm.name, seed, saw, operator, context, calls, bar=bar)
 
     def _calls_of_stages(self, number: int, saw: int) -> TicketCalls | None:
@@ -563,7 +564,7 @@ class Engine:
         ticket, found = outcome.ticket, outcome.evaluation
         first = self.state.first_with(outcome.code_hash) if outcome.code_hash else None
         cost = self._background.cost(ticket) if self._background is not None else 0.0
-        verdict = _rows.verdict_of(outcome, first, cost, self._problem.spec.objective.metric)
+        verdict = _rows.verdict_of(outcome, first, cost, self._single)
         if ticket.operator == SEED:
             self._check_seed(outcome, first)
         applied = self.state.apply(verdict)

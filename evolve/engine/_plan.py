@@ -11,8 +11,9 @@ from evolve.engine._background import problem_view
 from evolve.engine._config import DEFAULT_MAX_EVALS, Budget, RunConfig
 from evolve.engine._offer import offer_of
 from evolve.engine._state import Offer
-from evolve.models import CommandSpec, ModelSpec, Price, count_tokens, estimate_tokens
+from evolve.models import CommandSpec, ModelsConfig, ModelSpec, Price, count_tokens, estimate_tokens
 from evolve.operators import has_markers
+from evolve.pipeline import asks, load_stages
 from evolve.problem import Problem
 from evolve.prompts import BlockView, ProgramView, PromptContext, Prompts
 
@@ -21,6 +22,8 @@ REPLY_TOKENS_PER_S = 80.0
 FIRST_TOKEN_S = 1.0
 _TALK_TOKENS = 250
 """What a model says beside the program or the edits, hidden reasoning not counted."""
+_OPINION_TOKENS = (250, 120)
+"""Of the prompt of a stage that asks about a program, without program and problem; and of its reply."""
 _CALLS_A_TICKET = 1.15
 """One, and a second one for a reply that cannot be used or is known: about every seventh."""
 _WHOLE = {"rewrite": 1.1, "model_crossover": 1.2, "model_simplify": 0.8, "repair": 1.0, "command": 1.1}
@@ -73,6 +76,7 @@ class Plan:
         wall_s: Until then.
         ends_by: The limit that ends the run.
         reasoning: Models that reason before they answer: tokens of the reply that are not foreseen.
+        opinions: One for each stage that asks a model about every program; `operator` is the stage's name.
     """
 
     lines: tuple[Line, ...]
@@ -87,6 +91,7 @@ class Plan:
     wall_s: float
     ends_by: str
     reasoning: tuple[str, ...] = ()
+    opinions: tuple[Line, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """Return the plan as plain data."""
@@ -121,34 +126,36 @@ def plan_run(
     specs: dict[str, ModelSpec | CommandSpec] = {spec.name: spec for spec in config.models.use}
     specs |= {spec.name: spec for spec in config.models.command}
     lines = tuple(_lines(offer, weights, seed, problem, prompts, prices, specs))
-    asking = sum(line.share for line in lines) or 1.0
-    counted = (
-        sum(line.share * (line.prompt_tokens + line.reply_tokens) for line in lines if line.counted) / asking
-    )
-    prompt = sum(line.share * line.prompt_tokens for line in lines) / asking
-    reply = sum(line.share * line.reply_tokens for line in lines) / asking
-    known = [line.usd for line in lines if line.usd is not None]
-    usd = sum(line.share * (line.usd or 0.0) for line in lines) / asking if len(known) == len(lines) else None
+    opinions = tuple(_opinions(problem, seed, prices, config.models))
+    calls = [(line.share * _CALLS_A_TICKET, line) for line in lines] + [(1.0, line) for line in opinions]
+    asking = sum(often for often, _ in calls) or 1.0
+    counted = sum(often * (line.prompt_tokens + line.reply_tokens) for often, line in calls if line.counted)
+    counted /= asking
+    prompt = sum(often * line.prompt_tokens for often, line in calls) / asking
+    reply = sum(often * line.reply_tokens for often, line in calls) / asking
+    priced = all(line.usd is not None for _, line in calls)
+    usd = sum(often * (line.usd or 0.0) for often, line in calls) / asking if priced else None
     latency = FIRST_TOKEN_S + reply / REPLY_TOKENS_PER_S if latency_s is None else latency_s
-    calls_a_ticket = min(1.0, asking) * _CALLS_A_TICKET + _reflections(config)
+    calls_a_ticket = asking + _reflections(config)
     at_once = sum(spec.concurrency for spec in config.models.use)
     at_once += sum(spec.concurrency for spec in config.models.command)
     ticket_s = max(calls_a_ticket * latency / at_once, evaluation_s / config.workers)
     tickets, ends_by = _tickets(config.budget.or_default(), calls_a_ticket, counted, usd, ticket_s)
-    calls = math.floor(tickets * calls_a_ticket + 1e-9)
+    sent = math.floor(tickets * calls_a_ticket + 1e-9)
     return Plan(
         lines=lines,
         prompt_tokens=prompt,
         reply_tokens=reply,
         evaluation_s=evaluation_s,
         latency_s=latency,
-        calls=calls,
+        calls=sent,
         evaluations=math.ceil(tickets),
-        tokens=math.ceil(calls * counted),
-        usd=None if usd is None else calls * usd,
+        tokens=math.ceil(sent * counted),
+        usd=None if usd is None else sent * usd,
         wall_s=tickets * ticket_s,
         ends_by=ends_by,
-        reasoning=tuple(name for name in reasoning if any(line.model == name for line in lines)),
+        reasoning=tuple(name for name in reasoning if any(line.model == name for _, line in calls)),
+        opinions=opinions,
     )
 
 
@@ -190,6 +197,20 @@ def _lines(
             line = replace(line, reserved_tokens=most + spec.max_tokens, reserved_usd=reserved)
         found.append(line)
     return found
+
+
+def _opinions(
+    problem: Problem, seed: ProgramView, prices: Mapping[str, Price | None], models: ModelsConfig
+) -> list[Line]:
+    """Return what stages ask about every program, of the model of most weight; commands are not asked."""
+    if not models.use:
+        return []
+    _, kinds = load_stages(problem)
+    model = max(models.use, key=lambda spec: spec.weight).name
+    more, reply = _OPINION_TOKENS
+    prompt = estimate_tokens(seed.text) + estimate_tokens(problem.spec.problem.statement) + more
+    usd = _usd(prices[model], prompt, reply)
+    return [Line(name, model, 1.0, prompt, reply, usd) for name, kind in kinds.items() if asks(kind)]
 
 
 def _usd(price: Price | None, prompt: int, reply: int) -> float | None:

@@ -6,40 +6,67 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from evolve.engine._history import Past
 from evolve.engine._state import REFLECTED, Applied, Verdict
 from evolve.engine._tickets import Outcome
-from evolve.pipeline import StageResult
-from evolve.problem import case_metric
+from evolve.pipeline import StageResult, scored_cases
+from evolve.problem import Problem, case_metric
 from evolve.prompts import Hypothesis
 from evolve.store import Batch, Brief, HypothesisRow, Row
 
 NOT_EVALUATED = ("duplicate", "refused", REFLECTED)
 
 
-def verdict_of(outcome: Outcome, first: int | None, cost: float, metric: str) -> Verdict:
+class Single(NamedTuple):
+    """The objective on single cases, which selections may look at.
+
+    Attributes:
+        metric: The objective's.
+        cases: Numbers of the cases that it is known on.
+    """
+
+    metric: str
+    cases: tuple[int, ...]
+
+    @classmethod
+    def of(cls, problem: Problem) -> Single:
+        """Return what is known of a problem's programs."""
+        return cls(problem.spec.objective.metric, scored_cases(problem))
+
+    def beside(
+        self, metrics: Mapping[str, float], values: Mapping[str, Sequence[float]]
+    ) -> Mapping[str, float]:
+        """Return a program's metrics with those of the single cases, when it has a value for each."""
+        known = values.get(self.metric, ())
+        if len(known) != len(self.cases):
+            return metrics
+        names = (case_metric(self.metric, case) for case in self.cases)
+        return {**metrics, **dict(zip(names, known, strict=True))}
+
+
+def verdict_of(outcome: Outcome, first: int | None, cost: float, single: Single) -> Verdict:
     """Return what the state needs to know.
 
     Args:
         outcome: What became of the ticket.
         first: An earlier committed program of the same code.
         cost: What the bandit is told that it cost.
-        metric: The objective's.
+        single: What is known of single cases.
     """
     ticket, found = outcome.ticket, outcome.evaluation
     status, objective, measures = "duplicate", None, None
-    cases: tuple[float, ...] = ()
     if outcome.lessons is not None:
         status = REFLECTED
     elif outcome.refusal:
         status = "refused"
     elif first is None and found is not None:
         status, objective, measures = found.status, found.objective, found.measures
-        cases = found.cases.get(metric, ())
     arm = _arm_of(outcome)
-    metrics = found.metrics if found is not None and objective is not None else {}
+    metrics: Mapping[str, float] = {}
+    if found is not None and objective is not None:
+        metrics = single.beside(found.metrics, found.cases)
     return Verdict(
         ticket.id,
         ticket.island,
@@ -49,16 +76,9 @@ def verdict_of(outcome: Outcome, first: int | None, cost: float, metric: str) ->
         measures,
         outcome.code_hash,
         cost,
-        with_cases(metrics, metric, cases),
+        metrics,
         outcome.parents,
     )
-
-
-def with_cases(metrics: Mapping[str, float], metric: str, cases: Sequence[float]) -> Mapping[str, float]:
-    """Return metrics with the values that one of them has in each case, for selections that look at cases."""
-    if not cases:
-        return metrics
-    return {**metrics, **{case_metric(metric, case): value for case, value in enumerate(cases)}}
 
 
 def _arm_of(outcome: Outcome) -> str:
@@ -67,12 +87,12 @@ def _arm_of(outcome: Outcome) -> str:
     return ticket.arm if outcome.model is None else f"{ticket.operator}@{outcome.model}"
 
 
-def verdict_of_commit(commit: Brief, metric: str) -> Verdict:
+def verdict_of_commit(commit: Brief, single: Single) -> Verdict:
     """Return the same from the store."""
     program, island, _, arm, _, code_hash, cost, _, status, objective, measures, found, cases, parents = (
         commit
     )
-    metrics = with_cases(found, metric, cases.get(metric, ())) if cases else found
+    metrics = single.beside(found, cases) if cases else found
     return Verdict(program, island, arm, status, objective, measures, code_hash, cost, metrics, parents)
 
 

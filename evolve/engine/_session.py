@@ -179,9 +179,8 @@ async def arun(
         budget: When to stop; 500 evaluations when nothing is given.
         runs: Folder that gets the run's folder.
         run_id: Name of the run's folder; made from date and problem when omitted.
-        cache: Use results that other runs in `runs` have found for the same program, and keep those of
-        this one;
-            only of stages that are deterministic, so that what is found stays the same.
+        cache: Use results that other runs in `runs` have found for the same program, and keep those of this
+            one; only of stages that are deterministic, so that what is found stays the same.
         display: What shows the progress; nothing when omitted.
         handle_signals: Let SIGINT and SIGTERM stop the run cleanly (twice: at once). Main thread only.
 

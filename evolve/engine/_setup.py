@@ -21,7 +21,7 @@ from evolve.islands import Preset
 from evolve.memory import Memory, load_memory
 from evolve.models import CallBudget, Models, ModelsConfig, parse_model_option, scrub
 from evolve.operators import marker_fault
-from evolve.pipeline import load_stages
+from evolve.pipeline import asks, load_stages
 from evolve.problem import Problem, with_descriptors
 from evolve.prompts import Prompts
 from evolve.store import Reader, Writer
@@ -76,7 +76,7 @@ def check_usable(config: RunConfig, problem: Problem) -> None:
 def _check_stages(config: RunConfig, problem: Problem) -> None:
     graph, kinds = load_stages(problem)
     for name, spec in graph.specs.items() if config.models is None else ():
-        if getattr(kinds[name], "asks", False) and spec.options.get("objective"):
+        if asks(kinds[name]) and spec.options.get("objective"):
             raise UsageError(
                 f"stage {name!r} of {problem.name}: asks a model for the objective, and this run has none. "
                 "Give --model PROVIDER/NAME."

@@ -16,6 +16,7 @@ from evolve.engine._tickets import ticket_seed
 from evolve.errors import ProblemError
 from evolve.islands import Archipelago, Arm, Attempt, Birth, Goal, Goals, Insertion, Migration
 from evolve.operators import Operator
+from evolve.pipeline import scored_cases
 from evolve.problem import Problem, case_metric
 
 SEED, REFLECT, REFLECTED = "seed", "reflect", "reflected"
@@ -78,7 +79,7 @@ def goals_of(problem: Problem) -> Goals:
     """Return what selections may look at beside the fitness."""
     main, further = problem.spec.objective, problem.spec.objectives
     objectives = [Goal(main.metric, main.sign), *(Goal(f.metric, f.sign, f.weight) for f in further)]
-    cases = [Goal(case_metric(main.metric, case), main.sign) for case in range(len(problem.cases))]
+    cases = [Goal(case_metric(main.metric, case), main.sign) for case in scored_cases(problem)]
     return Goals(tuple(objectives) if further else (), tuple(cases) if len(cases) > 1 else ())
 
 

@@ -142,6 +142,16 @@ class Archipelago:
         """The islands, to look at; change them through the archipelago only."""
         return self._islands
 
+    def rejects_for_good(self, island: int) -> bool:
+        """Tell whether a program that an island's elites surpass now will be of no use there later either.
+
+        It may be where ranges move, where the island may begin anew, and where a selection looks at single
+        cases and so takes parents that are no elites.
+        """
+        measures = self._specs[island].measures or self._measures
+        restarts = self._migration is not None and self._migration.patience is not None
+        return not (restarts or self._told.cases or any(measure.adapt for measure in measures))
+
     @property
     def best(self) -> tuple[int, float] | None:
         """(program id, fitness) of the fittest program, the earliest inserted of equals; None when empty."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, field_validator
 
 from evolve._data_dirs import data_dir
 from evolve._toml import load_toml, suggest
@@ -16,13 +16,16 @@ from evolve.islands._bandit import resolve_bandit
 from evolve.islands._resolve import hint
 from evolve.islands._selection import resolve_selection
 from evolve.islands._topology import TOPOLOGIES
-from evolve.problem import Measure
+from evolve.problem import Measure, check_cells
 
 MAX_ISLANDS = 1024
 
+_Whole = Annotated[int, Strict()]
+_Number = Annotated[float, Strict()]
+
 
 class Table(BaseModel):
-    """A TOML table: frozen, unknown keys refused."""
+    """A TOML table: frozen, unknown keys refused, no silent conversion between numbers, text and booleans."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -41,15 +44,15 @@ class MigrationSpec(Table):
 
     topology: str = "ring"
     """Which islands an island sends to: "ring", "star", "full", "random" or "isolated"."""
-    interval: int = Field(default=40, ge=1)
+    interval: _Whole = Field(default=40, ge=1)
     """Commits of the whole archipelago between two migrations."""
-    count: int = Field(default=2, ge=1)
+    count: _Whole = Field(default=2, ge=1)
     """Elites copied along every connection each time."""
     policy: Literal["top", "random", "diverse"] = "top"
     """Send the fittest elites, elites drawn uniformly, or some that lie far apart."""
-    patience: int | None = Field(default=None, ge=1)
+    patience: _Whole | None = Field(default=None, ge=1)
     """Programs of an island without a new best of its own, after which it is seeded again; omitted: never."""
-    settlers: int = Field(default=5, ge=1)
+    settlers: _Whole = Field(default=5, ge=1)
     """Elites that an island is seeded with, of the fittest of another island."""
 
     @field_validator("topology")
@@ -63,11 +66,11 @@ class MigrationSpec(Table):
 class IslandSpec(Table):
     """`[[island]]`: one island, or several alike."""
 
-    copies: int = Field(default=1, ge=1, le=MAX_ISLANDS)
+    copies: _Whole = Field(default=1, ge=1, le=MAX_ISLANDS)
     """Number of islands made from this table."""
     selection: dict[str, Any] = Field(default_factory=lambda: {"kind": "uniform"})
     """Parent selection: `kind` and its options."""
-    operators: dict[str, float] = Field(default_factory=dict)
+    operators: dict[str, _Number] = Field(default_factory=dict)
     """Weights of the operators in use; omitted: all that the run offers, with equal weights."""
     bandit: dict[str, Any] = Field(default_factory=lambda: {"kind": "thompson"})
     """How the operator mix learns: `kind` and its options."""
@@ -115,6 +118,7 @@ class IslandSpec(Table):
         metrics = [measure.metric for measure in value]
         if not metrics or len(set(metrics)) < len(metrics):
             raise ValueError("must be at least one measure, each of another metric")
+        check_cells(value)
         return value
 
     @field_validator("operators")
@@ -180,8 +184,18 @@ class Preset(Table):
         return tuple(spec for spec in self.island for _ in range(spec.copies))
 
 
-def preset_path(name: str) -> Path:
-    """Return the file of a shipped preset; raises UsageError when there is none of this name."""
+def preset_path(name_or_path: str | Path) -> Path:
+    """Return the file of a preset.
+
+    Args:
+        name_or_path: Such as "ring4"; text that ends in ".toml" or contains a "/" is a path.
+
+    Raises:
+        UsageError: no shipped preset has this name.
+    """
+    name = str(name_or_path)
+    if isinstance(name_or_path, Path) or name.endswith(".toml") or "/" in name:
+        return Path(name_or_path)
     known = list_presets()
     if name not in known:
         raise UsageError(
@@ -200,15 +214,12 @@ def load_preset(name_or_path: str | Path) -> Preset:
     """Load a shipped preset by name, or any preset by path.
 
     Args:
-        name_or_path: Such as "ring4"; text that ends in ".toml" or contains a "/" is a path.
+        name_or_path: See `preset_path`.
 
     Raises:
         UsageError: no such preset, or the file does not fit; the text names key, value and fix.
     """
-    text = str(name_or_path)
-    if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text:
-        return load_toml(Path(name_or_path), Preset, UsageError)
-    return load_toml(preset_path(text), Preset, UsageError)
+    return load_toml(preset_path(name_or_path), Preset, UsageError)
 
 
 def _reason(problem: UsageError) -> str:

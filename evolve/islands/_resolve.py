@@ -59,8 +59,8 @@ def require_number(name: str, value: object, low: float, high: float) -> None:
         ValueError: names the parameter, the range and the value.
     """
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    # Written so that NaN fails too.
-    if not (number and low <= float(value) <= high):  # type: ignore[arg-type]
+    # Written so that NaN fails too; not by way of a float, which the largest integers do not fit into.
+    if not (number and low <= value <= high):  # type: ignore[operator]
         raise ValueError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}.")
 
 

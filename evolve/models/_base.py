@@ -52,7 +52,13 @@ class Ask(Protocol):
     ticket that asks the same again gets the recorded answers, in the same order, without a call.
     """
 
-    async def __call__(self, messages: Sequence[Message], *, purpose: str = "propose") -> Reply:
+    async def __call__(
+        self,
+        messages: Sequence[Message],
+        *,
+        purpose: str = "propose",
+        known_by: Sequence[Message] | None = None,
+    ) -> Reply:
         """Return the answer to a conversation.
 
         Everything is stored before it is used: the request before it is sent, the answer before it
@@ -61,6 +67,8 @@ class Ask(Protocol):
         Args:
             messages: The conversation; the last message is the user's.
             purpose: What it is for, for the record: "propose", "retry", "reflect", ...
+            known_by: The conversation without what is not the same when it is asked again, such as a
+                measured time: by this a recorded answer is found. Omitted: all of it is the same.
 
         Raises:
             NoReply: this ticket gets no answer.

@@ -14,7 +14,7 @@ import numpy as np
 
 from evolve.errors import ModelError
 from evolve.models._backend import Backend, Embedder, RawReply, checked
-from evolve.models._base import Message
+from evolve.models._base import Message, NoReply
 from evolve.models._budget import CallBudget, Limit
 from evolve.models._command_backend import CommandBackend, command_fault
 from evolve.models._dispatch import Dispatcher
@@ -29,6 +29,9 @@ from evolve.models._secrets import scrub
 from evolve.models._settings import CommandSpec, ModelsConfig, ModelSpec
 from evolve.models._ticket import TicketCalls
 from evolve.models._turns import Turn, Turns, no_record
+
+_PROPOSING = ("propose", "retry", "resample")
+"""Purposes of questions whose answer is a program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,18 +146,25 @@ class Models:
         Args:
             ticket: The ticket's number.
             saw: The last commit that it has seen.
-            prefer: The model to ask, as long as it can be used; "" for that of the largest weight.
+            prefer: The model to ask for programs, as long as it can be used; "" for that of most weight,
+                which is asked for everything else in any case.
             rng: For the jitter of waiting times only. Not the ticket's own generator: a replay never waits.
         """
 
-        async def chat(number: int, messages: Sequence[Message], purpose: str) -> Recorded:
+        async def chat(
+            number: int, messages: Sequence[Message], purpose: str, known_by: Sequence[Message]
+        ) -> Recorded:
             async def deliver(lane: Lane) -> RawReply:
                 return _clean(await self._backends[lane.spec.name].send(messages, lane.spec), lane.spec.name)
 
-            candidates = self._dispatcher.candidates(prefer)
-            return await self._play(
-                Turn(ticket, saw, number, purpose, question(messages), candidates, deliver), rng
-            )
+            # what an operator was paired with may be a command: that is asked for programs only
+            candidates = self._dispatcher.candidates(prefer if purpose in _PROPOSING else "")
+            if not candidates:
+                raise NoReply(
+                    f"there are commands only, and they write programs; nobody to ask for: {purpose}"
+                )
+            asked = question(messages, known_by)
+            return await self._play(Turn(ticket, saw, number, purpose, asked, candidates, deliver), rng)
 
         async def embed(number: int, texts: Sequence[str]) -> Recorded:
             lane = self._embedding

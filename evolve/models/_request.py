@@ -26,7 +26,7 @@ class Question:
 
     Attributes:
         payload: Its JSON value: messages, or texts to be embedded.
-        hash: SHA-256 in hex; equal for equal questions.
+        hash: SHA-256 in hex of what it is known by; equal for equal questions.
         most_tokens: Tokens that it cannot exceed.
         likely_tokens: An estimate of its tokens.
         answered: Whether an answer uses tokens of its own; an embedding does not.
@@ -43,11 +43,16 @@ class Question:
         return canonical({**self.payload, **parameters(spec, answered=self.answered)})
 
 
-def question(messages: Sequence[Message]) -> Question:
-    """Return the question that a conversation asks."""
-    payload = {"messages": [{"role": message.role, "content": message.content} for message in messages]}
+def question(messages: Sequence[Message], known_by: Sequence[Message] | None = None) -> Question:
+    """Return the question that a conversation asks; it is known by `known_by`, or by all of it."""
+    payload = _conversation(messages)
+    known = payload if known_by is None else _conversation(known_by)
     likely = sum(estimate_tokens(message.content) for message in messages)
-    return Question(payload, _hash(payload), count_tokens(messages), likely)
+    return Question(payload, _hash(known), count_tokens(messages), likely)
+
+
+def _conversation(messages: Sequence[Message]) -> dict[str, Any]:
+    return {"messages": [{"role": message.role, "content": message.content} for message in messages]}
 
 
 def embedding_question(texts: Sequence[str], model: str) -> Question:

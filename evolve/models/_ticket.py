@@ -10,8 +10,8 @@ from evolve.models._journal import Ended, Recorded
 from evolve.models._request import sound
 
 Vector = tuple[float, ...]
-Chat = Callable[[int, Sequence[Message], str], Awaitable[Recorded]]
-"""Plays a turn: (number, messages, purpose) → how it ended."""
+Chat = Callable[[int, Sequence[Message], str, Sequence[Message]], Awaitable[Recorded]]
+"""Plays a turn: (number, messages, purpose, what the question is known by) → how it ended."""
 Embed = Callable[[int, Sequence[str]], Awaitable[Recorded]]
 
 
@@ -45,10 +45,16 @@ class TicketCalls:
         """Price of the turns in US dollars."""
         return self.nano_usd / 1e9
 
-    async def __call__(self, messages: Sequence[Message], *, purpose: str = "propose") -> Reply:
+    async def __call__(
+        self,
+        messages: Sequence[Message],
+        *,
+        purpose: str = "propose",
+        known_by: Sequence[Message] | None = None,
+    ) -> Reply:
         """See `Ask`."""
-        clean = [Message(message.role, sound(message.content)) for message in messages]
-        found = await self._chat(self._next_turn(), clean, purpose)
+        clean, known = _sound(messages), _sound(messages if known_by is None else known_by)
+        found = await self._chat(self._next_turn(), clean, purpose, known)
         self.model = found.model
         ended = self._count(found)
         return Reply(
@@ -88,3 +94,7 @@ class TicketCalls:
         if found.ended.status == "no_reply":
             raise NoReply(found.ended.error)
         return found.ended
+
+
+def _sound(messages: Sequence[Message]) -> list[Message]:
+    return [Message(message.role, sound(message.content)) for message in messages]

@@ -1,7 +1,8 @@
 """The pipeline: stages, wired as a graph, that turn a program into an evaluation."""
 
 from evolve.pipeline._evaluator import SHARED_TRUST
-from evolve.pipeline._pipeline import Evaluation, Pipeline, load_stages
+from evolve.pipeline._load import asks, load_stages, scored_cases
+from evolve.pipeline._pipeline import Evaluation, Pipeline
 from evolve.pipeline._recall import Recall, Shelf
 from evolve.pipeline._stage import (
     IDLE,
@@ -42,5 +43,7 @@ __all__ = [
     "StageResult",
     "Surroundings",
     "Task",
+    "asks",
     "load_stages",
+    "scored_cases",
 ]

@@ -17,21 +17,36 @@ def chosen_cases(problem: Problem, spec: StageSpec) -> tuple[Case, ...]:
     Raises:
         ProblemError: the option names a case that there is not.
     """
+    return tuple(problem.cases[number] for number in case_numbers(problem, spec))
+
+
+def case_numbers(problem: Problem, spec: StageSpec) -> tuple[int, ...]:
+    """Return the numbers of the cases that a stage takes; raises as `chosen_cases`."""
     every = problem.cases
     numbers = spec.options.get("cases")
     if numbers is None:
-        return every
+        return tuple(range(len(every)))
     sound = isinstance(numbers, list) and all(type(n) is int and 0 <= n < len(every) for n in numbers)
     if not sound or not numbers or len(set(numbers)) != len(numbers):
         raise refuse(
             problem, spec, "cases", f"a list of different numbers of cases, from 0 to {len(every) - 1}"
         )
-    return tuple(every[number] for number in numbers)
+    return tuple(numbers)
 
 
 def case_name(case: Case) -> str:
     """Return how feedback begins that is about one case."""
     return f"case {case}: " if case else ""
+
+
+def spread_of(metric: str) -> str:
+    """Name the metric that says how far a metric's values lie apart over the seeds."""
+    return f"{metric}_spread"
+
+
+def worst_of(metric: str) -> str:
+    """Name the metric that holds the worst value of the objective."""
+    return f"{metric}_worst"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +67,9 @@ def united(problem: Problem, spec: StageSpec, rows: Sequence[Row]) -> StageResul
     names = rows[0].metrics.keys()
     if any(row.metrics.keys() != names for row in rows):
         return StageResult("error", feedback="the scorer returned different metrics for different cases")
+    if isinstance(spec.aggregate, dict) and (unknown := [n for n in spec.aggregate if n not in names]):
+        text = f"stages.{spec.name}.aggregate names the metric {unknown[0]!r}, which the scorer does not give"
+        return StageResult("error", feedback=f"{text}; it gives {', '.join(sorted(names))}")
     objective = problem.spec.objective
     cases = {name: tuple(row.metrics[name] for row in rows) for name in rows[0].metrics}
     metrics = {

@@ -106,6 +106,7 @@ class Command:
 
     version = "2"
     needs_value = False
+    ignores = ("aggregate",)
     ports = Ports(accepts=(Parsed,), gives=Outputs)
 
     def check(self, problem: Problem, spec: StageSpec) -> None:

@@ -29,6 +29,7 @@ class Descriptors:
 
     version = "1"
     needs_value = False
+    ignores = ("timeout_s", "aggregate")
 
     def check(self, problem: Problem, spec: StageSpec) -> None:
         """See `Stage.check`."""

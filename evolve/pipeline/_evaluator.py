@@ -61,6 +61,7 @@ class Evaluate:
 
     version = "1"
     needs_value = False
+    ignores = ("aggregate",)
 
     def check(self, problem: Problem, spec: StageSpec) -> None:
         """See `Stage.check`."""

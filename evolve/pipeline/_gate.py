@@ -16,6 +16,7 @@ class Gate:
 
     version = "1"
     needs_value = False
+    ignores = ("timeout_s", "aggregate")
     ports = Ports(accepts=(object,))
 
     def check(self, problem: Problem, spec: StageSpec) -> None:
@@ -53,4 +54,4 @@ def _conditions(problem: Problem, spec: StageSpec) -> list[Condition]:
     try:
         return [Condition.parse(text) for text in texts]
     except ValueError as error:
-        raise ProblemError(f"{place(problem, spec)}: option 'require' {error}, got {texts!r}.") from None
+        raise ProblemError(f"{place(problem, spec)}option 'require' {error}, got {texts!r}.") from None

@@ -79,15 +79,20 @@ def check_edges(problem: Problem, graph: Graph, kinds: Mapping[str, Stage]) -> N
                     f"{spec.kind!r} of {name!r} reads {_names(ports)}. Name another stage in its `needs`, or "
                     f'wait for this one without reading it: after = ["{need}"].'
                 )
+        if spec.always and ports.reads:
+            raise ProblemError(
+                f"{where}: {graph.path_to(name)}: kind {spec.kind!r} of {name!r} reads "
+                f"{_names(Ports(ports.reads))}, which is not there when a stage before it fails. "
+                "Remove `always`."
+            )
         for data in ports.reads:
             sources = [need for need, found in given.items() if issubclass(found, data)]
             if len(sources) != 1:
                 makers = [n for n in graph.specs if issubclass(ports_of(kinds[n]).gives, data) and n != name]
                 hint = f" Stages that give it: {', '.join(makers)}." if makers else ""
                 raise ProblemError(
-                    f"{where}: {graph.path_to(name)}: kind {spec.kind!r} of {name!r} must need exactly "
-                    f"one stage "
-                    f"that gives {data.__name__}, got {len(sources)}.{hint}"
+                    f"{where}: {graph.path_to(name)}: kind {spec.kind!r} of {name!r} must need exactly one "
+                    f"stage that gives {data.__name__}, got {len(sources)}.{hint}"
                 )
 
 

@@ -55,7 +55,7 @@ class Lanes:
             if turn.done() and not turn.cancelled():  # let in at the very moment
                 self._inside -= 1
                 self._alone = False
-            else:
+            elif entry in self._queue:
                 self._queue.remove(entry)
             self._wake()
             raise
@@ -68,7 +68,11 @@ class Lanes:
         self._alone = alone
 
     def _wake(self) -> None:
-        while self._queue and self._fits(self._queue[0][1]):
-            turn, alone = self._queue.popleft()
-            self._take(alone)
-            turn.set_result(None)
+        while self._queue:
+            turn, alone = self._queue[0]
+            if not turn.cancelled():  # else it has given up, and has not come to say so yet
+                if not self._fits(alone):
+                    return
+                self._take(alone)
+                turn.set_result(None)
+            self._queue.popleft()

@@ -21,6 +21,7 @@ class Lineage:
 
     version = "1"
     needs_value = False
+    ignores = ("timeout_s", "aggregate")
     deterministic = True
     contextual = True
     ports = Ports(accepts=(object,))

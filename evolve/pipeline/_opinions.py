@@ -23,21 +23,30 @@ _SCORE = re.compile(r"^[ \t*_`]*SCORE[ \t*_`]*:[ \t*_`]*(-?\d+(?:\.\d+)?)", re.M
 _TEXT = re.compile(r"^[ \t*_`]*(?:FEEDBACK|TRY)[ \t*_`]*:[ \t]*(.+)", re.MULTILINE)
 
 
-class Judge:
-    """Ask a model what it thinks of a program; its words go to the next proposer.
+class _Opinion:
+    """What all kinds have in common that ask a model."""
 
-    Options: `criteria` (what to look at), `metric` (give its score of 0 to 10 under this name), `objective`
-    (true: that metric may be the problem's objective, which else is refused, since a model can be talked
-    round). Without an answer, or in a run without models, it says nothing and fails nothing.
-    """
-
-    version = "1"
+    version = "2"
     needs_value = False
     deterministic = False
     contextual = True
     asks = True
     concurrency = "model"
+    ignores = ("timeout_s", "aggregate")
     ports = Ports(accepts=(object,))
+
+    def timeout_s(self, problem: Problem, spec: StageSpec) -> float:  # noqa: ARG002
+        """See `Stage.timeout_s`."""
+        return _WAIT_S
+
+
+class Judge(_Opinion):
+    """Ask a model what it thinks of a program; its words go to the next proposer.
+
+    Options: `criteria` (what to look at), `metric` (give its score of 0 to 10 under this name), `objective`
+    (true: that metric may be the problem's objective, which else is refused: a model can be talked round).
+    Without an answer, or in a run without models, it says nothing and fails nothing.
+    """
 
     def check(self, problem: Problem, spec: StageSpec) -> None:
         """See `Stage.check`."""
@@ -53,21 +62,17 @@ class Judge:
                 "by measurement where you can; to have it so all the same, set its option objective = true."
             )
 
-    def timeout_s(self, problem: Problem, spec: StageSpec) -> float:  # noqa: ARG002
-        """See `Stage.timeout_s`."""
-        return _WAIT_S
-
     async def execute(self, task: Task) -> StageResult:
         """See `Stage.execute`."""
         metric = task.spec.options.get("metric", "")
         score = "`SCORE:` a number from 0 (useless) to 10 (could not be better), then " if metric else ""
         request = (
             f"Judge this program by these criteria: {task.spec.options['criteria']}\n\n{_shown(task)}\n\n"
-            f"Reply with {score}one line `FEEDBACK:` that tells its author the one thing to do better, "
-            f"in at most "
-            "three sentences."
+            f"Reply with {score}one line `FEEDBACK:` that tells its author the one thing to do better, in at "
+            "most three sentences."
         )
-        said = await _asked(task, "You judge programs for a search that improves them.", request, "judge")
+        role = "You judge programs for a search that improves them."
+        said = await _asked(task, role, request, "judge", known_by=request)
         if said is None:
             return _NOTHING
         metrics = {}
@@ -76,19 +81,11 @@ class Judge:
         return StageResult(metrics=metrics, feedback=_quoted("a model's judgement", said))
 
 
-class Insight:
+class Insight(_Opinion):
     """Ask a model, once the result is there, what to try next; its answer goes to the next proposer.
 
     Option: `question`, in place of the usual one. Needs the stages whose results it is to see.
     """
-
-    version = "1"
-    needs_value = False
-    deterministic = False
-    contextual = True
-    asks = True
-    concurrency = "model"
-    ports = Ports(accepts=(object,))
 
     def check(self, problem: Problem, spec: StageSpec) -> None:
         """See `Stage.check`."""
@@ -100,31 +97,31 @@ class Insight:
                 place(problem, spec) + "needs the result: name the stages in `needs` or `after`."
             )
 
-    def timeout_s(self, problem: Problem, spec: StageSpec) -> float:  # noqa: ARG002
-        """See `Stage.timeout_s`."""
-        return _WAIT_S
-
     async def execute(self, task: Task) -> StageResult:
         """See `Stage.execute`."""
         question = task.spec.options.get("question", "What is the most promising thing to try next, and why?")
-        request = (
-            f"{_shown(task)}\n\n{_results(task)}\n\n{question}\n"
-            "Reply with one line `TRY:` of at most three sentences."
-        )
-        said = await _asked(task, "You advise a search that improves programs.", request, "insight")
+        question += "\nReply with one line `TRY:` of at most three sentences."
+        request = f"{_shown(task)}\n\n{_results(task)}\n\n{question}"
+        role, same = "You advise a search that improves programs.", f"{_shown(task)}\n\n{question}"
+        said = await _asked(task, role, request, "insight", known_by=same)
         return _NOTHING if said is None else StageResult(feedback=_quoted("a model suggests", said))
 
 
 _NOTHING = StageResult(IDLE, feedback="no model answered")
 
 
-async def _asked(task: Task, role: str, request: str, purpose: str) -> str | None:
-    """Return a model's answer; None when there is none to be had."""
+async def _asked(task: Task, role: str, request: str, purpose: str, *, known_by: str) -> str | None:
+    """Return a model's answer; None when there is none to be had.
+
+    `known_by` is the part of the request that is the same whenever this program is evaluated again: measured
+    times, and what a failing program said, are not. By it a resumed or replayed run finds the answer.
+    """
     if task.around.ask is None:
         return None
-    messages = [Message("system", f"{role} {_RULES}"), Message("user", request)]
+    system = Message("system", f"{role} {_RULES}")
+    messages, known = [system, Message("user", request)], [system, Message("user", known_by)]
     try:
-        return (await task.around.ask(messages, purpose=purpose)).text
+        return (await task.around.ask(messages, purpose=purpose, known_by=known)).text
     except NoReply:
         return None
 
@@ -136,7 +133,7 @@ def _shown(task: Task) -> str:
 
 
 def _results(task: Task) -> str:
-    """Tell what is measured: what equal programs share, and nothing that time decides."""
+    """Tell what the stages before found."""
     lines = [f"- {name} = {value:.6g}" for name, value in sorted(task.metrics.items())]
     failed = _failures(task)
     return "\n".join(["# Result", *lines, *(f"- {name}: {fenced(text)}" for name, text in failed.items())])

@@ -7,19 +7,25 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from importlib.metadata import entry_points
 from typing import Any
 
-from evolve._toml import suggest
 from evolve.errors import ProblemError, SandboxError
-from evolve.pipeline._graph import Graph, check_edges
+from evolve.pipeline._declared import place
 from evolve.pipeline._lanes import CPU, Lanes
+from evolve.pipeline._load import asks, load_stages
 from evolve.pipeline._recall import Recall
 from evolve.pipeline._schedule import Results, metrics_of, run_graph
-from evolve.pipeline._stage import NOT_RUN, OK, Stage, StageResult, Surroundings, Task
-from evolve.pipeline._stages import BUILTIN_STAGES
+from evolve.pipeline._stage import (
+    IDLE,
+    NOT_RUN,
+    OK,
+    STATUSES,
+    StageResult,
+    Surroundings,
+    Task,
+)
 from evolve.problem import Problem, StageSpec, declared_metrics
 from evolve.sandbox import Executor
 
@@ -98,12 +104,13 @@ class Pipeline:
     @property
     def asks(self) -> frozenset[str]:
         """Names of the stages that may ask a model."""
-        return frozenset(name for name, kind in self._kinds.items() if getattr(kind, "asks", False))
+        return frozenset(name for name, kind in self._kinds.items() if asks(kind))
 
     @property
     def contextual(self) -> bool:
         """Whether results belong to one ticket: they depend on the program's parents, or ask a model."""
-        return self.stops_early or any(getattr(kind, "contextual", False) for kind in self._kinds.values())
+        looking = (getattr(kind, "contextual", False) for kind in self._kinds.values())
+        return self.stops_early or bool(self.asks) or any(looking)
 
     def describe(self) -> list[dict[str, Any]]:
         """Return the graph as plain data, in the order of execution."""
@@ -127,7 +134,7 @@ class Pipeline:
             steady = (
                 getattr(kind, "deterministic", True) if spec.deterministic is None else spec.deterministic
             )
-            bound = getattr(kind, "contextual", False) or spec.options.get("early_stop", False)
+            bound = name in self.asks or getattr(kind, "contextual", False) or spec.options.get("early_stop")
             if steady and not bound and found.issuperset(self._graph.before[name]):
                 found.add(name)
         return frozenset(found)
@@ -211,8 +218,7 @@ class Pipeline:
                 async with self._lanes.enter(lane):
                     started = self._clock()
                     async with asyncio.timeout(limit):
-                        result = await kind.execute(task)
-                result = _finite(spec, result)
+                        result = _checked(self._problem, spec, await kind.execute(task))
                 return result if result.wall_s else replace(result, wall_s=self._clock() - started)
             except (SandboxError, TimeoutError) as error:
                 if attempt < spec.retries:
@@ -227,6 +233,9 @@ class Pipeline:
                     f"stage {spec.name!r} failed {attempt + 1} times for reasons outside of the "
                     f"program: {reason}. The run can be resumed when the cause is mended."
                 ) from error
+            except Exception as error:
+                error.add_note(f"raised by stage {spec.name!r} of kind {spec.kind!r}")
+                raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def _works_for_a_seed(self, task: Task) -> bool:
@@ -251,7 +260,7 @@ class Pipeline:
         spec = self._problem.spec
         missing = declared_metrics(spec) - metrics.keys()
         if missing:
-            text = f"no stage delivered the declared metric {min(missing)!r}; add it in the scorer"
+            text = _missed(min(missing), results)
             return Evaluation("error", None, None, metrics, text, results, wall_s)
         measures = tuple(metrics[measure.metric] for measure in spec.measures)
         cases = {name: values for result in results.values() for name, values in result.cases.items()}
@@ -271,55 +280,31 @@ class Pipeline:
         return any(spec.always or spec.on_failure for spec in self._graph.specs.values())
 
 
-def load_stages(problem: Problem) -> tuple[Graph, dict[str, Stage]]:
-    """Return a problem's graph with the kinds of its stages, all checked.
-
-    Raises:
-        ProblemError: an unknown kind, a cycle, data that a stage cannot read, or what its kind refuses.
-    """
-    graph = Graph.of(problem.spec.stages, str(problem.folder / "problem.toml"))
-    kinds = {spec.name: _resolve_kind(problem, spec) for spec in graph.specs.values()}
-    check_edges(problem, graph, kinds)
-    for name, spec in graph.specs.items():
-        kinds[name].check(problem, spec)
-    return _asking_in_turn(problem, graph, kinds), kinds
-
-
-def _asking_in_turn(problem: Problem, graph: Graph, kinds: Mapping[str, Stage]) -> Graph:
-    """Have stages that ask a model wait for each other: the questions of a ticket are numbered."""
-    asking = [name for name in graph.specs if getattr(kinds[name], "asks", False)]
-    if len(asking) < 2:
-        return graph
-    after = dict(zip(asking[1:], asking, strict=False))
-    stages = [
-        spec.model_copy(update={"after": (*spec.after, after[name])}) if name in after else spec
-        for name, spec in graph.specs.items()
-    ]
-    return Graph.of(tuple(stages), str(problem.folder / "problem.toml"))
-
-
 def _text_hash(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def _finite(spec: StageSpec, result: StageResult) -> StageResult:
-    """Turn a metric that is no finite number into an error: it could be compared with nothing."""
+def _checked(problem: Problem, spec: StageSpec, result: StageResult) -> StageResult:
+    """Turn a metric that is no finite number into an error: it could be compared with nothing.
+
+    Raises:
+        ProblemError: a kind that a package registers does not keep its contract.
+    """
+    if not isinstance(result, StageResult) or result.status not in STATUSES:
+        found = result.status if isinstance(result, StageResult) else result
+        raise ProblemError(
+            place(problem, spec) + f"must answer a StageResult whose status is one of {', '.join(STATUSES)}, "
+            f"got {found!r}. Have the package mended that registers this kind."
+        )
     for name, value in result.metrics.items():
-        if not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             return StageResult("error", feedback=f"stage {spec.name!r} gave the metric {name} = {value}")
     return result
 
 
-def _resolve_kind(problem: Problem, spec: StageSpec) -> Stage:
-    if spec.kind in BUILTIN_STAGES:
-        return BUILTIN_STAGES[spec.kind]
-    plugins = {point.name: point for point in entry_points(group="evolve.stages")}
-    if spec.kind in plugins:
-        stage: Stage = plugins[spec.kind].load()()
-        return stage
-    kinds = [*BUILTIN_STAGES, *plugins]
-    raise ProblemError(
-        f"{problem.folder / 'problem.toml'}: stages.{spec.name}: unknown kind {spec.kind!r}."
-        f"{suggest(spec.kind, kinds)} Known: {', '.join(kinds)}; "
-        "others come with a package that registers them."
+def _missed(metric: str, results: Results) -> str:
+    """Say that a declared metric is missing, and which stages had nothing to do."""
+    idle = [f"{name} had nothing to do: {r.feedback}" for name, r in results.items() if r.status == IDLE]
+    return "; ".join(
+        (f"no stage delivered the declared metric {metric!r}", *(idle or ["add it in the scorer"]))
     )

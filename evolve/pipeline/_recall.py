@@ -24,6 +24,19 @@ _MOST_FILES = 2000
 _HASHED_BYTES = 2**20
 _OWN = ("run.db", "cache.db")
 _METADATA = (".dist-info", ".egg-info", ".egg-link")
+_UNREAD = frozenset(
+    (
+        "__pycache__",
+        ".git",
+        ".hg",
+        ".ipynb_checkpoints",
+        ".mypy_cache",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".venv",
+    )
+)
+"""Folders that tools leave, in which nothing of a problem lies."""
 
 
 class Shelf(Protocol):
@@ -143,18 +156,20 @@ def _tools(problem: Problem) -> list[str]:
 
 
 def _state_of(folder: str) -> list[tuple[str, str]]:
-    """List the files of a problem with what tells their contents apart; runs that lie there are left out.
+    """List the files that results may depend on, with what tells their contents apart.
+
+    Runs that lie there are left out, and what they and their cache write when they lie in the folder itself.
 
     Links to folders are followed, for a scorer follows them too; circles end by the count.
     A folder of very many files is told apart from every other state: nothing is recalled then.
     """
     found: list[tuple[str, str]] = []
     for path, folders, files in os.walk(folder, followlinks=True):
-        if any(name in files for name in _OWN):
+        if path != folder and any(name in files for name in _OWN):
             folders.clear()
             continue
-        folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
-        for name in sorted(files):
+        folders[:] = sorted(name for name in folders if name not in _UNREAD)
+        for name in sorted(name for name in files if not name.startswith(_OWN)):
             whole = os.path.join(path, name)
             with contextlib.suppress(OSError):
                 found.append((os.path.relpath(whole, folder), _content_of(whole)))

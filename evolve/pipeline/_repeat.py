@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from evolve.errors import ProblemError
-from evolve.pipeline._cases import Row, case_name, chosen_cases, united
+from evolve.pipeline._cases import Row, case_name, chosen_cases, spread_of, united, worst_of
 from evolve.pipeline._declared import flag_option, known_options, place, refuse, text_option
+from evolve.pipeline._early_stop import check_early_stop, lost, out_of_bounds
 from evolve.pipeline._running import run_case
 from evolve.pipeline._stage import OK, Case, Parsed, Ports, Scored, StageResult, Task
 from evolve.problem import Problem, StageSpec, spread
@@ -37,10 +37,11 @@ class Repeat:
     `<metric>_worst` the worst value of the objective.
 
     With `early_stop` the evaluation ends as "gated" as soon as the objective's `bounds` leave no way to reach
-    the elite of the program's cell. That takes measures that are all known before this stage.
+    the elite of the program's cell. That takes measures that are all known before this stage, an archive
+    whose cells stay where they are, and a selection that looks at elites alone; else nothing is stopped.
     """
 
-    version = "1"
+    version = "2"
     needs_value = False
     ports = Ports(accepts=(Parsed,), gives=Scored)
 
@@ -50,7 +51,7 @@ class Repeat:
         _seeds(problem, spec)
         chosen_cases(problem, spec)
         if flag_option(problem, spec, "early_stop"):
-            _check_early_stop(problem, spec)
+            check_early_stop(problem, spec)
 
     def timeout_s(self, problem: Problem, spec: StageSpec) -> float:
         """See `Stage.timeout_s`."""
@@ -62,7 +63,7 @@ class Repeat:
         found, total = _Findings(), StageResult()
         parameter = task.spec.options.get("parameter", "seed")
         cases, seeds = chosen_cases(task.problem, task.spec), _seeds(task.problem, task.spec)
-        goal = _goal(task)
+        early = flag_option(task.problem, task.spec, "early_stop")
         for number, case in enumerate(cases):
             values: list[Row] = []
             for seed in seeds:
@@ -72,12 +73,10 @@ class Repeat:
                     return ended
             if mismatch := self._take(task, found, values):
                 return replace(total, status="error", feedback=mismatch)
-            if goal is not None and number + 1 < len(cases) and _is_lost(task, found.rows, len(cases), goal):
-                text = (
-                    f"stopped early after {number + 1} of {len(cases)} cases: "
-                    f"{task.problem.spec.objective.metric} can no longer reach {goal:.6g}, which its "
-                    f"cell holds"
-                )
+            if early and (fault := out_of_bounds(task.problem, found.rows[-1])):
+                return replace(total, status="error", feedback=fault)
+            if early and number + 1 < len(cases) and (why := lost(task, found.rows, len(cases))):
+                text = f"stopped early after {number + 1} of {len(cases)} cases: {why}"
                 return replace(total, status="gated", feedback=text)
         return self._result(task, found, total)
 
@@ -121,11 +120,11 @@ class Repeat:
             return result
         objective = task.problem.spec.objective
         extra = {
-            f"{name}_spread": sum(row[name] for row in found.spreads) / len(found.spreads)
+            spread_of(name): sum(row[name] for row in found.spreads) / len(found.spreads)
             for name in result.metrics
         }
         if found.worst:
-            extra[f"{objective.metric}_worst"] = min(found.worst) if objective.sign > 0 else max(found.worst)
+            extra[worst_of(objective.metric)] = min(found.worst) if objective.sign > 0 else max(found.worst)
         return replace(
             total,
             metrics={**extra, **result.metrics},
@@ -151,49 +150,19 @@ def _seeds(problem: Problem, spec: StageSpec) -> tuple[int | None, ...]:
             + f"repeats over the parameter {parameter!r}, so [params] must declare it as an "
             f"integer: {parameter} = 0."
         )
-    if "seeds" in options and "count" in options:
-        raise ProblemError(place(problem, spec) + "takes either `seeds` or `count`, not both.")
+    if any(parameter in case for case in problem.cases):
+        raise ProblemError(
+            place(problem, spec)
+            + f"repeats over the parameter {parameter!r}, which [[cases]] set too. Repeat over another "
+            "parameter, or leave it out of the cases."
+        )
+    if ("seeds" in options) == ("count" in options):
+        raise ProblemError(place(problem, spec) + "must have one of the options `seeds` and `count`.")
     count = options.get("count", 1)
     if type(count) is not int or not 1 <= count <= 10_000:
         raise refuse(problem, spec, "count", "an integer from 1 to 10000")
     seeds = options.get("seeds", list(range(count)))
-    if not isinstance(seeds, list) or not seeds or not all(type(seed) is int for seed in seeds):
-        raise refuse(problem, spec, "seeds", "a list of integers, such as [1, 2, 3]")
+    sound = isinstance(seeds, list) and all(type(seed) is int for seed in seeds)
+    if not sound or not seeds or len(set(seeds)) != len(seeds):
+        raise refuse(problem, spec, "seeds", "a list of different integers, such as [1, 2, 3]")
     return tuple(seeds)
-
-
-# -- early stop ------------------------------------------------------------------------------------
-
-
-def _check_early_stop(problem: Problem, spec: StageSpec) -> None:
-    if problem.spec.objective.bounds is None:
-        raise ProblemError(
-            place(problem, spec) + "stops early only with bounds on what a case can add: declare "
-            "[objective] bounds = [lowest, highest]."
-        )
-    if spec.aggregate_of(problem.spec.objective.metric, problem.spec.objective.metric).name == "quantile":
-        raise ProblemError(place(problem, spec) + "cannot stop early with a quantile; use 'mean' or 'worst'.")
-
-
-def _goal(task: Task) -> float | None:
-    """Return the objective that the program has to reach to be of use; None: anything may be."""
-    bar = task.around.bar
-    if not task.spec.options.get("early_stop") or bar is None:
-        return None
-    names = [measure.metric for measure in task.problem.spec.measures]
-    if any(name not in task.metrics for name in names):
-        return None
-    return bar(tuple(task.metrics[name] for name in names))
-
-
-def _is_lost(task: Task, rows: Sequence[Row], total: int, goal: float) -> bool:
-    """Tell whether the best that the remaining cases can give falls short of a goal."""
-    objective = task.problem.spec.objective
-    assert objective.bounds is not None
-    best = objective.bounds[1] if objective.sign > 0 else objective.bounds[0]
-    known = [row.metrics[objective.metric] for row in rows if objective.metric in row.metrics]
-    if len(known) < len(rows):
-        return False
-    values = [*known, *[best] * (total - len(known))]
-    reachable = task.spec.aggregate_of(objective.metric, objective.metric).of(values, sign=objective.sign)
-    return objective.better(goal, reachable)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from evolve.errors import ProblemError
 from evolve.models import Ask
 from evolve.problem import Problem, Scalar, StageSpec
 from evolve.sandbox import Executor
@@ -17,6 +18,8 @@ SKIPPED = "skipped"
 IDLE = "idle"
 """There was nothing to do: its condition did not hold, or nothing had failed."""
 NOT_RUN = (SKIPPED, IDLE)
+STATUSES = (OK, "refused", "failed", "timeout", "memory", "invalid", "gated", "error", IDLE)
+"""What a stage may answer; see `StageResult`."""
 
 Case = dict[str, Scalar]
 T = TypeVar("T")
@@ -122,8 +125,16 @@ class Ancestor:
 class Bar(Protocol):
     """Knows what a program has to reach; fixed by the commits that its ticket saw."""
 
-    def __call__(self, measures: tuple[float, ...]) -> float | None:
-        """Return the objective of the elite in the cell of these measures; None when it is vacant."""
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Names of the metrics that decide the program's cell."""
+        ...
+
+    def __call__(self, metrics: Mapping[str, float]) -> float | None:
+        """Return the objective of the elite in a program's cell.
+
+        None when the cell is vacant, or not known because a measure is missing.
+        """
         ...
 
 
@@ -171,8 +182,18 @@ class Task:
     earlier: Mapping[str, StageResult] = field(default_factory=dict)
 
     def read(self, data: type[T]) -> T:
-        """Return the data of a type that the kind's ports declare under `reads`."""
-        return next(result.value for result in self.inputs.values() if isinstance(result.value, data))
+        """Return the data of a type that the kind's ports declare under `reads`.
+
+        Raises:
+            ProblemError: the stage whose kind declares to give it did not.
+        """
+        for result in self.inputs.values():
+            if isinstance(result.value, data):
+                return result.value
+        raise ProblemError(
+            f"stage {self.spec.name!r}: none of {', '.join(self.inputs)} left the {data.__name__} that its "
+            "kind declares to give. Have the package mended that registers that kind."
+        )
 
 
 class Stage(Protocol):
@@ -181,7 +202,8 @@ class Stage(Protocol):
     Three methods and a few attributes. Optional ones, with what holds without them: `ports` (accepts
     everything, gives metrics only), `deterministic` (True: equal programs get equal results, which may be
     recalled in later runs), `contextual` (False: it looks at nothing but the program; else a result belongs
-    to one ticket), `asks` (False: it asks no model), `concurrency` ("cpu").
+    to one ticket), `asks` (False: it asks no model), `concurrency` ("cpu"), `ignores` (none: keys of a
+    declaration, such as `timeout_s` or `aggregate`, that mean nothing to it and are refused).
     """
 
     version: str

@@ -31,6 +31,7 @@ class Parse:
 
     version = "1"
     needs_value = False
+    ignores = ("timeout_s", "aggregate")
     ports = Ports(gives=Parsed)
 
     def check(self, problem: Problem, spec: StageSpec) -> None:
@@ -79,6 +80,7 @@ class Run:
 
     version = "1"
     needs_value = False
+    ignores = ("aggregate",)
     ports = Ports(accepts=(Parsed,), gives=Outputs)
 
     def check(self, problem: Problem, spec: StageSpec) -> None:
@@ -140,6 +142,7 @@ class Text:
 
     version = "1"
     needs_value = False
+    ignores = ("timeout_s", "aggregate")
     ports = Ports(accepts=(Parsed,), gives=Outputs)
 
     def check(self, problem: Problem, spec: StageSpec) -> None:
@@ -207,6 +210,7 @@ class Complexity:
 
     version = "1"
     needs_value = True
+    ignores = ("timeout_s", "aggregate")
     ports = Ports(reads=(Parsed,))
 
     _BRANCHES = (ast.If, ast.IfExp, ast.For, ast.While, ast.ExceptHandler, ast.comprehension, ast.match_case)

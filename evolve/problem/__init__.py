@@ -15,6 +15,7 @@ from evolve.problem._spec import (
     BUILTIN_METRICS,
     DESCRIPTORS,
     EVALUATOR,
+    TEXT_METRICS,
     Candidate,
     FurtherObjective,
     Measure,
@@ -24,6 +25,7 @@ from evolve.problem._spec import (
     Scalar,
     StageSpec,
     case_metric,
+    check_cells,
     with_descriptors,
 )
 
@@ -47,6 +49,7 @@ __all__ = [
     "Score",
     "StageSpec",
     "case_metric",
+    "check_cells",
     "declared_metrics",
     "list_problems",
     "load_problem",

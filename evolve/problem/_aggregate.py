@@ -62,6 +62,7 @@ class Aggregate:
 
 
 def spread(values: Sequence[float]) -> float:
-    """Return the population standard deviation of at least one value."""
+    """Return the population standard deviation of at least one value; infinite when it is too large."""
     mean = sum(values) / len(values)
-    return math.sqrt(sum((value - mean) ** 2 for value in values) / len(values))
+    # not by squares of one's own, which raise an error from about 1e154 on
+    return math.hypot(*(value - mean for value in values)) / math.sqrt(len(values))

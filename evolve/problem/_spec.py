@@ -25,6 +25,8 @@ from evolve.problem._aggregate import Aggregate
 from evolve.problem._condition import Condition
 
 Scalar = bool | int | float | str
+MAX_CELLS = 10_000_000
+"""The finest grid that measures may declare."""
 
 _Whole = Annotated[int, Strict()]
 _Number = Annotated[float, Strict()]
@@ -273,6 +275,13 @@ class StageSpec(Table):
             Condition.parse(value)
         return value
 
+    @field_validator("aggregate", mode="before")
+    @classmethod
+    def _is_text_or_table(cls, value: Any) -> Any:
+        if not isinstance(value, str | dict):
+            raise ValueError("must be a text such as 'worst', or a table such as { hit_rate = 'worst' }")
+        return value
+
     @field_validator("aggregate")
     @classmethod
     def _aggregates_are_known(cls, value: str | dict[str, str]) -> str | dict[str, str]:
@@ -406,6 +415,8 @@ class ProblemSpec(Table):
         for stage in self.stages:
             if names.count(stage.name) > 1:
                 raise ValueError(f"stages: two stages are named {stage.name!r}; names must be unique")
+            if isinstance(stage.aggregate, dict):
+                _check_worst(stage.name, stage.aggregate, self.objective.metric)
             for need in stage.earlier:
                 if need not in names:
                     path = " -> ".join((need, *_users_of(stage.name, self.stages)))
@@ -417,15 +428,18 @@ class ProblemSpec(Table):
         for metric in wanted[1:]:
             if wanted.count(metric) > 1:
                 raise ValueError(f"objectives: {metric!r} is an objective twice; use each metric once")
-            if isinstance(stage.aggregate, dict):
-                _check_worst(stage, self.objective.metric)
         metrics = [measure.metric for measure in self.measures]
         if len(set(metrics)) != len(metrics):
             raise ValueError("measures: two measures use the same metric; each metric may be used once")
-        cells = math.prod(m.bins or len(m.edges or ()) - 1 for m in self.measures)
-        if cells > 10_000_000:
-            raise ValueError(f"measures: {cells:,} cells are more than 10,000,000; use fewer bins")
+        check_cells(self.measures)
         return self
+
+
+def check_cells(measures: Iterable[Measure]) -> None:
+    """Refuse measures that divide the space too finely; raises ValueError."""
+    cells = math.prod(m.bins or len(m.edges or ()) - 1 for m in measures)
+    if cells > MAX_CELLS:
+        raise ValueError(f"measures: {cells:,} cells are more than {MAX_CELLS:,}; use fewer bins")
 
 
 def with_descriptors(spec: ProblemSpec, metrics: Iterable[str]) -> ProblemSpec:
@@ -451,11 +465,10 @@ def _users_of(name: str, stages: tuple[StageSpec, ...]) -> list[str]:
     return path
 
 
-def _check_worst(stage: StageSpec, objective: str) -> None:
-    assert isinstance(stage.aggregate, dict)
-    for metric, text in stage.aggregate.items():
+def _check_worst(stage: str, aggregate: dict[str, str], objective: str) -> None:
+    for metric, text in aggregate.items():
         if text == "worst" and metric != objective:
             raise ValueError(
-                f"stages.{stage.name}.aggregate.{metric}: 'worst' is known for the objective "
+                f"stages.{stage}.aggregate.{metric}: 'worst' is known for the objective "
                 f"{objective!r} only; say 'min' or 'max'"
             )

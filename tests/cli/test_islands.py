@@ -25,6 +25,16 @@ def test_one_preset_is_printed_ready_to_be_copied(shell: Shell, place: Path) -> 
     assert load_preset(place / "mine.toml") == load_preset("ring4")
 
 
+def test_a_preset_of_ones_own_is_checked(shell: Shell, place: Path) -> None:
+    mine = place / "mine.toml"
+    mine.write_text(preset_path("star").read_text())
+    assert shell("islands", "mine.toml").out == mine.read_text()
+    mine.write_text(mine.read_text().replace("interval = 60", "interval = '60'"))
+    said = shell("islands", "mine.toml")
+    assert said.code == 2
+    assert "mine.toml: migration.interval: must be an integer, got '60'" in said.err
+
+
 def test_both_as_json(shell: Shell) -> None:
     rows = json.loads(shell("islands", "--json").out)
     assert [row["name"] for row in rows] == list_presets()

@@ -111,6 +111,36 @@ def test_a_rule_that_the_problem_does_not_suit_is_refused_before_anything(tmp_pa
     assert not (tmp_path / "runs" / "run").exists()
 
 
+def test_a_rule_that_looks_at_cases_knows_which_they_are(tmp_path: Path) -> None:
+    stages = """
+[[cases]]
+shift = 3
+[[stages]]
+name = "parse"
+kind = "parse"
+[[stages]]
+name = "run"
+kind = "run"
+needs = ["parse"]
+options = { cases = [0, 2] }
+[[stages]]
+name = "score"
+kind = "score"
+needs = ["run"]
+[[stages]]
+name = "complexity"
+kind = "complexity"
+needs = ["parse"]
+"""
+    measures = [{"metric": "value[2]", "range": [0, 1], "bins": 9}]
+    island = {"selection": {"kind": "pareto"}, "measures": measures}
+    preset = Preset.model_validate({"archipelago": {"title": "t"}, "island": [island]})
+    result = begin(tmp_path, "some", 25, preset, extra=EXTRA + stages)
+    assert asyncio.run(aresume(result.folder)).archive_digest == result.archive_digest
+    with Reader(result.folder) as reader:
+        assert len(reader.commit(1).evaluation.cases["value"]) == 2
+
+
 def test_a_metric_that_nobody_delivers_is_named(tmp_path: Path) -> None:
     measures = [{"metric": "beauty", "range": [0, 1], "bins": 3}]
     odd = Preset.model_validate({"archipelago": {"title": "t"}, "island": [{"measures": measures}]})

@@ -136,6 +136,18 @@ def test_a_missing_file_is_named() -> None:
             "[migration]\ninterval = 0\n[[island]]\n",
             r"migration\.interval: .*greater than or equal to 1, got 0",
         ),
+        ("[[island]]\ncopies = true\n", r"island\[0\]\.copies: must be an integer, got True"),
+        ('[migration]\ninterval = "40"\n[[island]]\n', r"migration\.interval: must be an integer, got '40'"),
+        ("[[island]]\noperators = { jitter = true }\n", r"operators\.jitter: must be a number, got True"),
+        (
+            f'[[island]]\narchive = {{ kind = "cvt", cells = {10**30} }}\n',
+            r"island\[0\]\.archive: cvt: cells must be a number from 2 to 100000, got 1000000",
+        ),
+        (
+            '[[island]]\nmeasures = [{ metric = "a", range = [0, 1], bins = 10000 }, '
+            '{ metric = "b", range = [0, 1], bins = 10000 }]\n',
+            r"island\[0\]\.measures: measures: 100,000,000 cells are more than 10,000,000; use fewer bins",
+        ),
         (
             '[migration]\npolicy = "best"\n[[island]]\n',
             r"migration\.policy: .*'top', 'random' or 'diverse', got 'best'",

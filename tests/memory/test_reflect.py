@@ -36,7 +36,13 @@ class FakeAsk:
         self.answers = list(answers)
         self.asked: list[tuple[Message, ...]] = []
 
-    async def __call__(self, messages: Sequence[Message], *, purpose: str = "propose") -> Reply:
+    async def __call__(
+        self,
+        messages: Sequence[Message],
+        *,
+        purpose: str = "propose",
+        known_by: Sequence[Message] | None = None,  # noqa: ARG002
+    ) -> Reply:
         assert purpose == "reflect"
         self.asked.append(tuple(messages))
         answer = self.answers.pop(0)

@@ -55,7 +55,13 @@ class Model:
     asked: list[tuple[str, str]] = field(default_factory=list)
     checked: list[str] = field(default_factory=list)
 
-    async def ask(self, messages: Sequence[Message], *, purpose: str = "propose") -> Reply:
+    async def ask(
+        self,
+        messages: Sequence[Message],
+        *,
+        purpose: str = "propose",
+        known_by: Sequence[Message] | None = None,  # noqa: ARG002
+    ) -> Reply:
         self.asked.append((purpose, messages[-1].content))
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):

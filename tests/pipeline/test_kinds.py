@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from evolve.errors import ProblemError, SandboxError
 from evolve.models import Message, NoReply, Reply
-from evolve.pipeline import Ancestor, Evaluation, Pipeline, Surroundings
+from evolve.pipeline import Ancestor, Evaluation, Pipeline, Surroundings, scored_cases
 from evolve.pipeline._lineage import changed_lines
 from evolve.problem import Problem, load_problem
 from evolve.sandbox import RunResult, Verdict
@@ -88,13 +89,32 @@ def test_repeat_gives_mean_spread_and_worst(tmp_path: Path) -> None:
     assert found.metrics["value_spread"] == pytest.approx((2 / 3) ** 0.5)
 
 
+class FixedBar:
+    """Wants the same of every program."""
+
+    def __init__(self, goal: float | None, *measures: str) -> None:
+        self.goal = goal
+        self.measures = measures
+
+    def __call__(self, metrics: Mapping[str, float]) -> float | None:
+        return self.goal if metrics.keys() >= {*self.measures} else None
+
+
+EARLY = {
+    "name": "score",
+    "kind": "repeat",
+    "needs": ["parse"],
+    "after": ["complexity"],
+    "options": {"early_stop": True},
+}
+
+
 def test_an_evaluation_ends_when_it_is_decided(tmp_path: Path) -> None:
-    repeat = {**REPEAT, "options": {"early_stop": True}, "after": ["complexity"]}
     problem = problem_with(
         tmp_path,
         DEFAULT[0],
         DEFAULT[3],
-        repeat,
+        EARLY,
         cases=[{"k": k} for k in range(4)],
         objective={"metric": "value", "direction": "maximize", "bounds": [0, 10]},
         measures=[{"metric": "lines", "range": [0, 9], "bins": 3}],
@@ -102,13 +122,22 @@ def test_an_evaluation_ends_when_it_is_decided(tmp_path: Path) -> None:
     fake = FakeExecutor()
     fake.on_score = lambda _call: verdict({"value": 1.0})
     text = "def solve(n, k):\n    return n"
-    lost = asyncio.run(Pipeline(problem, fake).evaluate(text, around=Surroundings(bar=lambda _measures: 6.0)))
+    lost = asyncio.run(
+        Pipeline(problem, fake).evaluate(text, around=Surroundings(bar=FixedBar(6.0, "lines")))
+    )
     assert lost.status == "gated"
     assert "stopped early after 2 of 4 cases: value can no longer reach 6" in lost.feedback
-    free = asyncio.run(
-        Pipeline(problem, fake).evaluate(text, around=Surroundings(bar=lambda _measures: None))
-    )
-    assert free.status == "valid"
+    for bar in (
+        FixedBar(None, "lines"),
+        FixedBar(6.0, "lines", "of_another_stage"),
+        FixedBar(6.0, "value_spread"),
+    ):
+        free = asyncio.run(Pipeline(problem, fake).evaluate(text, around=Surroundings(bar=bar)))
+        assert free.status == "valid"
+    fake.on_score = lambda _call: verdict({"value": 10.5})
+    beyond = asyncio.run(Pipeline(problem, fake).evaluate(text))
+    assert beyond.status == "error"
+    assert "value = 10.5 lies outside of its bounds [0, 10]" in beyond.feedback
 
 
 def test_lineage_says_what_a_change_did(tmp_path: Path) -> None:
@@ -151,7 +180,7 @@ class Model:
         self.text = text
         self.purposes: list[str] = []
 
-    async def __call__(self, messages: Any, *, purpose: str = "propose") -> Reply:
+    async def __call__(self, messages: Any, *, purpose: str = "propose", known_by: Any = None) -> Reply:  # noqa: ARG002
         assert isinstance(messages[0], Message)
         self.purposes.append(purpose)
         if self.text is None:
@@ -177,6 +206,60 @@ def test_models_judge_and_advise_one_after_the_other(tmp_path: Path) -> None:
     assert "a model's judgement: name things." in found.feedback
     silent = evaluate(problem, FakeExecutor(), around=Surroundings(ask=Model(None)))
     assert (silent.status, "clear" in silent.metrics) == ("valid", False)
+
+
+def test_a_score_that_nobody_gave_is_missed_with_the_reason(tmp_path: Path) -> None:
+    measures = [{"metric": "clear", "range": [0, 10], "bins": 5}]
+    problem = problem_with(tmp_path, *DEFAULT, JUDGE, measures=measures)
+    found = evaluate(problem, FakeExecutor(), around=Surroundings(ask=Model(None)))
+    assert found.status == "error"
+    assert "metric 'clear'; judge had nothing to do: no model answered" in found.feedback
+
+
+def test_numbers_too_large_to_compare_end_no_run(tmp_path: Path) -> None:
+    fake = FakeExecutor()
+    fake.on_score = lambda call: verdict({"value": 1e300 * (-1) ** call, "size": 0.5})
+    stage = {**REPEAT, "name": "score", "options": {"parameter": "n", "count": 2}}
+    found = evaluate(problem_with(tmp_path, DEFAULT[0], stage), fake)
+    assert found.metrics["value_spread"] == pytest.approx(1e300)
+    fake.on_score = lambda call: verdict({"value": 1.7e308 * (-1) ** (call // 2), "size": 0.5})
+    assert evaluate(problem_with(tmp_path, DEFAULT[0], stage), fake).status == "error"
+
+
+def test_a_metric_that_no_scorer_returns_has_no_aggregate(tmp_path: Path) -> None:
+    score = {**DEFAULT[2], "aggregate": {"vlaue": "min"}}
+    found = evaluate(problem_with(tmp_path, *DEFAULT[:2], score), FakeExecutor())
+    assert found.status == "error"
+    assert (
+        "aggregate names the metric 'vlaue', which the scorer does not give; it gives size, value"
+        in found.feedback
+    )
+
+
+def test_cases_keep_their_numbers(tmp_path: Path) -> None:
+    cases = [{"k": k} for k in range(4)]
+    some = {**DEFAULT[1], "options": {"cases": [1, 3]}}
+    assert scored_cases(problem_with(tmp_path, DEFAULT[0], some, DEFAULT[2], cases=cases)) == (1, 3)
+    again = {**REPEAT, "after": ["score"], "options": {"cases": [2]}}
+    assert scored_cases(problem_with(tmp_path, DEFAULT[0], some, DEFAULT[2], again, cases=cases)) == (2,)
+    assert scored_cases(problem_with(tmp_path, *DEFAULT, cases=cases)) == (0, 1, 2, 3)
+
+
+def test_only_the_last_stage_that_scores_stops_early(tmp_path: Path) -> None:
+    bounded = {"objective": {"metric": "value", "direction": "maximize", "bounds": [0, 10]}}
+    later = {**REPEAT, "options": {}}
+    with pytest.raises(ProblemError, match="only as the last stage that scores, and 'repeat' may"):
+        Pipeline(problem_with(tmp_path, DEFAULT[0], DEFAULT[3], EARLY, later, **bounded), FakeExecutor())
+    Pipeline(
+        problem_with(tmp_path, DEFAULT[0], DEFAULT[3], later, {**EARLY, "after": ["repeat"]}, **bounded),
+        FakeExecutor(),
+    )
+
+
+def test_a_parameter_that_cases_set_is_not_repeated_over(tmp_path: Path) -> None:
+    stage = {**REPEAT, "options": {"parameter": "n", "count": 2}}
+    with pytest.raises(ProblemError, match=r"the parameter 'n', which \[\[cases\]\] set too"):
+        Pipeline(problem_with(tmp_path, DEFAULT[0], stage, cases=[{"n": 1}, {"n": 2}]), FakeExecutor())
 
 
 def test_pauses_between_attempts_grow(tmp_path: Path) -> None:
@@ -207,6 +290,31 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({**JUDGE, "options": {"criteria": "all", "metric": "value"}}, "gives the objective 'value'"),
     ({**REPEAT, "options": {"count": 2}}, r"\[params\] must declare it as an integer: seed = 0"),
     ({**REPEAT, "options": {"early_stop": True}}, "declare \\[objective\\] bounds"),
+    ({**REPEAT, "options": {"parameter": "n"}}, "must have one of the options `seeds` and `count`"),
+    ({**REPEAT, "options": {"parameter": "n", "seeds": [1, 2, 1]}}, "must be a list of different integers"),
+    (
+        {**DEFAULT[2], "name": "again", "always": True},
+        "reads Outputs, which is not there when .* Remove `always`",
+    ),
+    (
+        {**DEFAULT[3], "name": "again", "always": True},
+        "parse -> again: .* reads Parsed, which is not there when",
+    ),
+    ({**GATE, "timeout_s": 3}, "kind 'gate' has no use for `timeout_s`, got 3.0; remove it"),
+    ({**JUDGE, "timeout_s": 3}, "kind 'judge' has no use for `timeout_s`"),
+    (
+        {**DEFAULT[1], "name": "again", "aggregate": "worst"},
+        "kind 'run' has no use for `aggregate`, got 'worst'",
+    ),
+    ({**DEFAULT[1], "name": "again", "needs": [], "when": "value > 1"}, "waits for no stage whose metrics"),
+    (
+        {**DEFAULT[2], "name": "again", "aggregate": {"size": "worst"}},
+        "aggregate.size: 'worst' is known for the",
+    ),
+    (
+        {**DEFAULT[2], "name": "again", "aggregate": ["worst"]},
+        "aggregate: must be a text such as 'worst', or a",
+    ),
     ({"name": "c", "kind": "command", "options": {"run": ["no_such_tool"]}}, "needs the tool 'no_such_tool'"),
     (
         {"name": "c", "kind": "command", "options": {"run": ["sh", "{m.x}"]}},

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evolve.errors import ProblemError, SandboxError
-from evolve.pipeline import Evaluation, Pipeline, Scored, StageResult, Task, _pipeline
+from evolve.pipeline import Evaluation, Pipeline, Scored, StageResult, Task, _load
 from evolve.pipeline._stages import BUILTIN_STAGES, Run
 from evolve.problem import Problem, Scalar, StageSpec, load_problem
 from evolve.sandbox import Command, CommandResult, Limits, LocalExecutor, RunResult, Verdict, decode, encode
@@ -589,22 +589,79 @@ class Wordiness:
 
 class EntryPoint:
     name = "wordiness"
+    value = "words.stages:Wordiness"
 
-    def load(self) -> type[Wordiness]:
-        return Wordiness
+    def __init__(self, kind: type[Any] = Wordiness) -> None:
+        self.kind = kind
+
+    def load(self) -> type[Any]:
+        return self.kind
+
+
+class Needy(Wordiness):
+    def __init__(self, _size: int) -> None: ...
+
+
+class Careless(Wordiness):
+    async def execute(self, task: Task) -> Any:  # noqa: ARG002
+        return {"words": 4.0}
+
+
+class Boastful(Wordiness):
+    async def execute(self, task: Task) -> StageResult:  # noqa: ARG002
+        return StageResult("valid")
+
+
+class Broken(Wordiness):
+    async def execute(self, task: Task) -> StageResult:
+        raise LookupError(task.text)
+
+
+class Empty: ...
 
 
 def test_a_registered_stage_is_found_by_its_kind(
     tmp_path: Path, fake: FakeExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        _pipeline, "entry_points", lambda group: [EntryPoint()] if group == "evolve.stages" else []
+        _load, "entry_points", lambda group: [EntryPoint()] if group == "evolve.stages" else []
     )
     stages = [*DEFAULT, {"name": "words", "kind": "wordiness"}]
     evaluation, _ = evaluate(problem_with(tmp_path, *stages), fake)
     assert evaluation.metrics["words"] == 4.0
     with pytest.raises(ProblemError, match=r"Did you mean 'wordiness'\? Known: .*complexity, .*, wordiness;"):
         Pipeline(problem_with(tmp_path, {"name": "words", "kind": "wordines"}), fake)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (
+            Needy,
+            r"stages\.words: kind 'wordiness' cannot be loaded from words\.stages:Wordiness: .* missing 1",
+        ),
+        (Empty, "is no stage: words.stages:Wordiness lacks version, needs_value, check, timeout_s, execute"),
+        (Careless, r"must answer a StageResult .* got \{'words': 4.0\}. Have the package mended"),
+        (Boastful, "whose status is one of ok, refused, .* got 'valid'"),
+    ],
+)
+def test_a_plug_in_that_keeps_no_contract_is_named(
+    tmp_path: Path, fake: FakeExecutor, monkeypatch: pytest.MonkeyPatch, kind: type[Any], message: str
+) -> None:
+    monkeypatch.setattr(_load, "entry_points", lambda group: [EntryPoint(kind)] if group else [])
+    problem = problem_with(tmp_path, *DEFAULT, {"name": "words", "kind": "wordiness"})
+    with pytest.raises(ProblemError, match=message):
+        evaluate(problem, fake)
+
+
+def test_an_error_of_a_plug_in_says_where_it_came_from(
+    tmp_path: Path, fake: FakeExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_load, "entry_points", lambda group: [EntryPoint(Broken)] if group else [])
+    problem = problem_with(tmp_path, *DEFAULT, {"name": "words", "kind": "wordiness"})
+    with pytest.raises(LookupError) as caught:
+        evaluate(problem, fake)
+    assert caught.value.__notes__ == ["raised by stage 'words' of kind 'wordiness'"]
 
 
 # -- all of it -----------------------------------------------------------------------------------

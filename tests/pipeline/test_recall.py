@@ -139,3 +139,28 @@ def test_installed_packages_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert Recall(shelf, problem, "strict").get({"run": "key"})
     (tmp_path / "solver-2.0.dist-info").mkdir()
     assert not Recall(shelf, problem, "strict").get({"run": "key"})
+
+
+def test_any_file_of_the_problem_counts_wherever_runs_are_kept(tmp_path: Path) -> None:
+    folder, shelf = toy_problem(tmp_path), Shelf()
+    (folder / "helper.py").write_text("LEVEL = 1\n")
+    (folder / "data" / ".hidden").mkdir(parents=True)
+
+    def known() -> bool:
+        return bool(Recall(shelf, load_problem(folder), "strict").get({"score": "key"}))
+
+    Recall(shelf, load_problem(folder), "strict").put({"key": StageResult(metrics={"value": 1.0})})
+    assert known()
+    (folder / "cache.db").write_text("")
+    (folder / "cache.db-wal").write_text("")
+    (folder / "a_run").mkdir()
+    (folder / "a_run" / "run.db").write_text("")
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "score.pyc").write_text("")
+    assert known(), "what runs and tools write changes no result"
+    (folder / "helper.py").write_text("LEVEL = 2\n")
+    assert not known()
+    (folder / "helper.py").write_text("LEVEL = 1\n")
+    assert known()
+    (folder / "data" / ".hidden" / "points.csv").write_text("1,2\n")
+    assert not known(), "a program may read it"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evolve.pipeline import Evaluation, Pipeline
-from evolve.problem import Problem
+from evolve.problem import Problem, StageSpec
 from evolve.sandbox import CodecError, Executor, LocalExecutor, decode
 
 _EXTRA_CHARS = 100_000
@@ -100,6 +100,7 @@ class Bench:
         changes: dict[str, object] = {"candidate": spec.candidate.model_copy(update=roomy | limits)}
         if first_case:
             changes["cases"] = spec.cases[:1]
+            changes["stages"] = tuple(map(_on_all_cases, spec.stages))
         return dataclasses.replace(self.problem, spec=spec.model_copy(update=changes))
 
     async def seed(self, file: str) -> Seed:
@@ -148,6 +149,12 @@ class Bench:
         """Return the wall-clock seconds of the stages of some kinds."""
         names = {spec.name for spec in self.problem.spec.stages if spec.kind in kinds}
         return sum(result.wall_s for name, result in evaluation.stages.items() if name in names)
+
+
+def _on_all_cases(stage: StageSpec) -> StageSpec:
+    """Return a stage without its choice of cases, which numbers those that are declared."""
+    options = {name: value for name, value in stage.options.items() if name != "cases"}
+    return stage.model_copy(update={"options": options})
 
 
 def _encoded(value: Any) -> Iterator[bytes]:
