@@ -27,7 +27,9 @@ def bins_of(measures: Sequence[Measure]) -> tuple[Bins, ...]:
 class CellArchive:
     """Keeps the fittest program of every cell; how the space is divided is the partition's matter.
 
-    Memory grows with the number of elites; an empty archive of ten million cells is as small as one of ten.
+    Memory grows with the number of programs offered, some ten bytes for each of their numbers: they are
+    kept so that a program can be taken out again. An empty archive of ten million cells is as small as one
+    of ten.
 
     Ranges of measures that adapt are fitted to what was seen after 16, 32, 64 ... rows. Cells are then filled
     anew from every row ever offered, so the archive is what it would be had the ranges been these
@@ -53,7 +55,7 @@ class CellArchive:
         self._partition = partition
         self._floor = floor
         self._columns = Columns(len(self._measures))
-        self._history = History(len(self._measures)) if any(m.adapt for m in measures) else None
+        self._history = History(len(self._measures))
         self._revision = 0
 
     @property
@@ -120,6 +122,11 @@ class CellArchive:
         """(size, k) float64 in the order of `elites`: a read-only view, valid until the next insertion."""
         return _read_only(self._columns.measures)
 
+    @property
+    def offered(self) -> np.ndarray:
+        """(n,) int64 ids of all programs offered and not removed, in order: a read-only view."""
+        return _read_only(self._history.ids)
+
     def cell_of(self, measures: Sequence[float] | np.ndarray) -> int:
         """Return the cell of one point: ``k`` values; those outside the range belong to the edge cells.
 
@@ -175,11 +182,32 @@ class CellArchive:
         self._check_single(score, values)
         cell = self._partition.cell(values)
         added = admit_one(self._columns, cell, program_id, score, values, self._floor)
-        if self._history is not None:
-            self._history.append_one(program_id, score, values)
-            if not self._history.room:
-                self._fit(self._history)
+        self._history.append_one(program_id, score, values)
+        if not self._history.room:
+            self._fit(self._history)
         return added
+
+    def remove(self, program_id: int) -> Elite | None:
+        """Take a program out: from now on all is as if it had never been offered.
+
+        Its cell goes to the fittest of the others that were offered for it, the earliest of equals. Ranges
+        that adapt stay as they are until they are fitted again. Takes time by the number of rows offered.
+
+        Returns:
+            What it was offered with, whether or not it was an elite, and its cell; None when it was not
+            offered.
+        """
+        history = self._history
+        row = int(np.argmax(history.ids == program_id)) if history.size else 0
+        if row >= history.size or history.ids.item(row) != program_id:
+            return None
+        measures = history.measures[row].tolist()
+        cell = self._partition.cell(measures)
+        taken = Elite(program_id, history.fitness.item(row), tuple(measures), cell)
+        history.remove(program_id)
+        self._columns = Columns(len(self._measures))
+        self._admit(history.ids, history.fitness, history.measures)
+        return taken
 
     def elites(self) -> Elites:
         """Return all elites in the order in which their cells were first occupied."""
@@ -201,8 +229,6 @@ class CellArchive:
 
     def _add(self, ids: np.ndarray, fitness: np.ndarray, measures: np.ndarray) -> AddResult:
         history = self._history
-        if history is None:
-            return self._admit(ids, fitness, measures)
         parts = []
         start = 0
         while start < len(ids):

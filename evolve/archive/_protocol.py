@@ -22,7 +22,8 @@ class Archive(Protocol):
     insertion; everything else that is returned is a copy or immutable. Nothing here survives a crash: the
     engine rebuilds an archive by adding the stored programs again in the order of their commits.
 
-    Determinism: the state is a pure function of the sequence of rows added, however it was cut into batches.
+    Determinism: the state is a pure function of the sequence of rows added, however it was cut into batches,
+    and of where in it programs were removed.
     """
 
     @property
@@ -81,6 +82,15 @@ class Archive(Protocol):
 
     def add_single(self, program_id: int, fitness: float, measures: Sequence[float] | np.ndarray) -> Added:
         """Insert one program: `add` with one row, but faster."""
+        ...
+
+    @property
+    def offered(self) -> np.ndarray:
+        """(n,) int64 ids of all programs offered and not removed, in order: a read-only view."""
+        ...
+
+    def remove(self, program_id: int) -> Elite | None:
+        """Take a program out as if it had never been offered; see `CellArchive.remove`."""
         ...
 
     def elites(self) -> Elites:

@@ -1,4 +1,4 @@
-"""Ranges that follow what was seen: when to fit them anew, and to what."""
+"""What an archive was offered, and ranges that follow it: when to fit them anew, and to what."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ _MARGIN = 0.125
 
 class History:
     """Every row that an archive was offered, as columns: what ranges are fitted to and cells filled from.
+
+    Rows are in the order in which they came.
 
     Attributes:
         size: Number of rows.
@@ -66,6 +68,17 @@ class History:
         row = self.size
         self._ids[row], self._fitness[row], self._measures[row] = program_id, fitness, measures
         self.size = row + 1
+
+    def remove(self, program_id: int) -> bool:
+        """Take out the rows of a program; tell whether there were any."""
+        kept = self.ids != program_id
+        if kept.all():
+            return False
+        ids, fitness, measures = self.ids[kept], self.fitness[kept], self.measures[kept]
+        self.size = len(ids)
+        self._ids[: self.size], self._fitness[: self.size] = ids, fitness
+        self._measures[: self.size] = measures
+        return True
 
     def grow(self) -> None:
         """Make room for as many rows as there are."""

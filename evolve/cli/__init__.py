@@ -11,6 +11,7 @@ import typer
 
 import evolve
 from evolve.cli import (
+    _ask,
     _check,
     _doctor,
     _export,
@@ -60,6 +61,7 @@ for command in (
 ):
     app.command()(command)
 app.command("import")(_import.import_)
+app.add_typer(_ask.app, name="ask")
 
 
 def _version(asked: bool) -> None:

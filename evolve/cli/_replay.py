@@ -12,12 +12,12 @@ from evolve.cli import _model_options as model_options
 from evolve.cli import _options as options
 from evolve.cli._display import emit
 from evolve.cli._run import INTERRUPTED, display, finish, newest
-from evolve.cli._runs import find_run, in_progress
+from evolve.cli._runs import find_run
 from evolve.cli._text import counted, duration, out, plain
 from evolve.engine import Replayed, RunConfig, afork, areplay
 from evolve.errors import UsageError
 from evolve.problem import load_problem
-from evolve.store import Reader
+from evolve.store import Reader, is_live
 
 DIFFERENT = 1
 
@@ -49,7 +49,7 @@ def replay(
     of time or memory is not what it was.
     """
     folder = find_run(run, runs)
-    if in_progress(folder):
+    if is_live(folder):
         raise UsageError(f"{folder}: is in progress. Replay it when it has ended.")
     config = RunConfig.load(folder)
     declared = load_problem(config.problem, config.params)

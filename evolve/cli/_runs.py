@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,7 +9,7 @@ from evolve._toml import suggest
 from evolve.engine import FAILED, REPLAYS, Budget, explain
 from evolve.errors import EvolveError, UsageError
 from evolve.pipeline import SHARED_TRUST
-from evolve.store import Commit, Event, Reader, StageResultRow
+from evolve.store import Commit, Event, Reader, StageResultRow, is_live
 
 
 def _age(folder: Path) -> tuple[str, str]:
@@ -69,21 +67,6 @@ def find_run(name: str, runs: Path) -> Path:
     )
 
 
-def in_progress(folder: Path) -> bool:
-    """Tell whether an engine holds the run's lock."""
-    try:
-        lock = os.open(folder / "run.lock", os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(lock)
-    return False
-
-
 def trust_of(rows: Iterable[StageResultRow]) -> str | None:
     """Tell by the marks of a program's stages whether it could have written its own verdict.
 
@@ -103,7 +86,7 @@ def best_of(reader: Reader) -> Commit | None:
 
 def state_of(folder: Path, reader: Reader) -> str:
     """Say in one word or two how a run stands."""
-    if in_progress(folder):
+    if is_live(folder):
         return "running"
     mark = _last_mark(reader)
     if mark is not None and mark.kind == "stopped":
@@ -113,7 +96,7 @@ def state_of(folder: Path, reader: Reader) -> str:
 
 def ending_of(folder: Path, reader: Reader, budget: Budget) -> str:
     """Say why a run is not in progress any more; an empty text while it is."""
-    if in_progress(folder):
+    if is_live(folder):
         return ""
     mark = _last_mark(reader)
     if mark is not None and mark.kind == "stopped":

@@ -92,6 +92,16 @@ class Background:
             code = text if self._problem.language.name == PYTHON else None  # blocks are functions of Python
             self.memory.commit(past.id, code, reward=reward)
 
+    def ban(self, program: int) -> None:
+        """Tell models of a program no more."""
+        self.history.banned.add(program)
+        self.memory.bar(program)
+
+    def unban(self, program: int) -> None:
+        """Undo `ban`."""
+        self.history.banned.discard(program)
+        self.memory.unbar(program)
+
     def paid(self, usd: float) -> None:
         """Take in what the commit cost."""
         self._priced = self._priced or usd > 0

@@ -18,27 +18,33 @@ from evolve.engine._archive_events import ARCHIVES, archive_events, archives_now
 from evolve.engine._background import Background, reward_of, settle
 from evolve.engine._budget import CALL_LIMITS, Uses, reached, seconds_left, share_used, uses
 from evolve.engine._config import RunConfig
+from evolve.engine._flights import Flights
 from evolve.engine._history import Past
 from evolve.engine._journal import recorded_vectors
 from evolve.engine._model_news import said_of_model
 from evolve.engine._order import Order, Script, resolve_order
 from evolve.engine._programs import Programs
 from evolve.engine._progress import Progress
-from evolve.engine._state import REFLECT, SEED, Applied, State, Verdict
+from evolve.engine._run_clock import RunClock
+from evolve.engine._seats import Seats
+from evolve.engine._state import INJECT, REFLECT, SEED, Applied, State, Steer, Verdict
+from evolve.engine._steering import Injected, Steering
 from evolve.engine._surroundings import bar_of, surroundings
 from evolve.engine._tickets import STARVED, TOO_DEEP, Outcome, Ticket, identity, ticket_seed
 from evolve.errors import ModelError, ProblemError, StoreError
-from evolve.islands import Arm
+from evolve.islands import Arm, Held
 from evolve.models import NoReply, Stopped, TicketCalls, Usage
 from evolve.operators import Context, NoProposal, Operator, Proposal
 from evolve.pipeline import Evaluation, Pipeline, StageResult
 from evolve.problem import Problem
 from evolve.prompts import Hypothesis, Lesson, ProgramView, PromptTooLong
-from evolve.store import Batch, Reader, Writer
+from evolve.store import REQUEST, Batch, Reader, Writer
 
 _NOVELTY_ATTEMPTS = 4
 """How often a built-in operator may draw again when it proposes a program that is known."""
 _PROPOSALS_AT_ONCE = 64
+INTERRUPTED = "interrupted"
+"""Why a session ended that somebody stopped."""
 _ARM_DRAWS = 8
 """How often the bandit draws again when it chose an operator that has nothing to work on."""
 _BANDITS_EVERY = 50
@@ -108,9 +114,10 @@ class Engine:
         self._message = message
         self._seeded = seeded
         self._order: Order = script or resolve_order(config.order, ())
-        self._clock = clock
-        self._started = clock()
-        self._earlier_s = 0.0
+        self._time = RunClock(clock)
+        self.steering = Steering()
+        self.flights = Flights(clock)
+        self.seats = Seats(config.workers)
         self._evaluated_before = 0
         self._used_before: Uses = []
         self._committed_before: set[int] = set()
@@ -124,10 +131,12 @@ class Engine:
         self._known: dict[int, dict[str, StageResult]] = {}
         self._known_keys: dict[int, dict[str, str]] = {}
         self._proposals = AioPool(size=max(_PROPOSALS_AT_ONCE, config.window))
-        # who waits for a model needs no worker; what really runs at once the executor bounds
-        self._evaluations = AioPool(
-            size=max(config.workers, config.window) if pipeline.asks else config.workers
-        )
+        self._evaluations = AioPool(size=max(_PROPOSALS_AT_ONCE, config.window))
+        self._paused = False
+        self.at_work = False
+        """Whether requests can be obeyed: from the first ticket to the last commit of a session."""
+        self._broken: StoreError | None = None
+        self._changed = asyncio.Event()
         self._stop: str | None = None
         self._starved: str | None = None
         self._abort = asyncio.Event()
@@ -139,6 +148,7 @@ class Engine:
     def request_stop(self, reason: str) -> None:
         """Stop soon: begin no more evaluations, let the running ones end, commit what is in order."""
         self._stop = self._stop or reason
+        self._changed.set()
         if self._background is not None:
             self._background.models.stop()
 
@@ -147,10 +157,81 @@ class Engine:
         self.request_stop(reason)
         self._abort.set()
 
+    def pause(self) -> None:
+        """Begin no more tickets; those in flight are finished and committed, then run time stands still."""
+        self._paused = True
+        self._changed.set()
+
+    def unpause(self) -> None:
+        """Go on after a pause."""
+        self._paused = False
+        self._time.go()
+        if self._stop is None:
+            self._launch()
+        self._changed.set()
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is paused; what was in flight may still go on."""
+        return self._paused
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to stop, or has come to its end."""
+        return self._stop is not None
+
+    @property
+    def hurries(self) -> bool:
+        """Whether somebody wants it to end at once."""
+        return self._abort.is_set() and self._stop == INTERRUPTED
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it repeats a recorded run."""
+        return self._script is not None
+
+    @property
+    def queued(self) -> int:
+        """How many tickets are prepared or proposed and wait for a worker, or for the end of a pause."""
+        return len(self._waiting) + self.seats.waiting
+
+    @property
+    def asking(self) -> int:
+        """How many calls to models are in flight."""
+        return self._background.models.in_flight if self._background is not None else 0
+
+    def place_for(self) -> int | None:
+        """Return the next ticket that a user's program can have; None: the budget has no room for it."""
+        reserved = [ticket for ticket in self.steering.injected if ticket >= self._next]
+        ticket = max(self._next, len(self._problem.seeds) + 1)
+        taken = {*reserved, *self._committed_before, *self._launched_at}
+        while ticket in taken:
+            ticket += 1
+        limit, ahead = self._budget.max_evals, self._next - 1 - self.state.committed + len(reserved)
+        if self._starved is not None or (limit is not None and self.state.evaluations + ahead >= limit):
+            return None
+        return ticket
+
+    def obey(self, data: dict[str, Any]) -> None:
+        """Record what a user asked for and was granted, then do it; see `_steering`.
+
+        Called between two commits. Raises StoreError: it could not be recorded, and the session ends.
+        """
+        batch, step = Batch(), self.steering.add(data)
+        cells = [] if step is None else self._steer(step, batch)
+        told = {**data, "cells": cells} if cells else data
+        batch.events.insert(0, _rows.event_row(REQUEST, self.state.committed or None, self.elapsed_s(), told))
+        try:
+            self._writer.write(batch)
+        except StoreError as error:  # what is in memory is not on record: nothing may follow from it
+            self._broken = error
+            self._changed.set()
+            raise
+
     def progress(self) -> Progress:
         """Return a snapshot for a display."""
         state, elapsed = self.state, self.elapsed_s()
-        session = max(1e-9, self._clock() - self._started)
+        session = max(1e-9, self._time.session_s())
         spent = self._spent()
         rate = (state.evaluations - self._evaluated_before) / session
         return Progress(
@@ -173,7 +254,7 @@ class Engine:
 
     def elapsed_s(self) -> float:
         """Return the run time in seconds, over all sessions."""
-        return self._earlier_s + self._clock() - self._started
+        return self._time.elapsed_s()
 
     # -- one session -------------------------------------------------------------------------------
 
@@ -186,8 +267,9 @@ class Engine:
         """
         self._restore()
         self._evaluated_before = self.state.evaluations
-        self._used_before = uses(self._budget, self.state, self._earlier_s, self._spent())
-        self._started = self._clock()
+        earlier_s = self._reader.last_at_s()
+        self._used_before = uses(self._budget, self.state, earlier_s, self._spent())
+        self._time.begin(earlier_s)
         resumed = "resumed" if self._committed_before else "started"
         self.log(resumed, {"workers": self._config.workers, "pipeline": self._pipeline.describe()})
         try:
@@ -207,21 +289,36 @@ class Engine:
         if over is not None:
             return over
         self._launch()
+        self.at_work = True
         aborted = asyncio.ensure_future(self._abort.wait())
+        changed = asyncio.ensure_future(self._changed.wait())
         try:
-            while self._in_flight and not self._abort.is_set():
+            while (self._in_flight or self._is_held()) and not self._abort.is_set():
+                if not self._in_flight:
+                    self._time.stand()
                 done, _ = await asyncio.wait(
-                    {*self._in_flight, aborted},
+                    {*self._in_flight, aborted, changed},
                     timeout=self._time_left(),
                     return_when=asyncio.FIRST_COMPLETED,
                 )
+                if changed.done():  # what is in flight is, or whether to wait without anything in flight
+                    self._changed.clear()
+                    changed = asyncio.ensure_future(self._changed.wait())
+                if self._broken is not None:
+                    raise self._broken
                 if self._time_left() == 0:
                     self.abort("max_seconds")
                 self._take_in(done)
                 self._settle()
         finally:
+            self.at_work = False
             aborted.cancel()
+            changed.cancel()
         return self._stop or self._limit() or self._starved or "exhausted"
+
+    def _is_held(self) -> bool:
+        """Tell whether to wait for the end of a pause."""
+        return self._paused and self._stop is None
 
     def _over(self) -> str | None:
         """Name the limit that earlier sessions reached: whatever is begun beyond it would be paid for."""
@@ -230,7 +327,7 @@ class Engine:
         return self._limit() or self._starved
 
     def _time_left(self) -> float | None:
-        if self._budget.max_seconds is None or self._script is not None:
+        if self._budget.max_seconds is None or self._script is not None or self._time.stands:
             return None  # a replay takes as long as it takes
         return max(0.0, self._budget.max_seconds - self.elapsed_s())
 
@@ -279,14 +376,15 @@ class Engine:
         self._order = self._script or resolve_order(self._config.order, self._committed_before)
         self._starved = self._used_up()
         self._recall_stages()
-        self._earlier_s = self._reader.last_at_s()
         hypotheses, lessons = self._recall_ideas()
         if self._background is not None:
             for ticket, vector in recorded_vectors(self._reader):
                 self._background.embedded(ticket, vector)
+        self.steering.load(self._reader.events(kind=REQUEST))
         quiet = self._quiet()
         if quiet <= 0:
             self._fill()
+            self._steer_due()
         commits = self._reader.briefs(metrics=bool(self.state.archipelago.metrics))
         if self._background is None:
             early = islice(commits, max(0, quiet - 1))
@@ -301,13 +399,32 @@ class Engine:
                     self._background.memory.learn(lessons.get(commit.id, ()))
             if self.state.committed >= quiet:
                 self._fill()
+                self._steer_due()
 
     def _quiet(self) -> int:
-        """Return a number of commits before which nothing is prepared: what was then due is committed."""
+        """Return a number of commits before which nothing else happens: what was then due is committed."""
         if self._script is not None:
             return 0
         first = next(number for number in count(1) if number not in self._committed_before)
-        return min([first - self._config.window, *self._launched_at.values()])
+        return min([first - self._config.window, *self._launched_at.values(), *self.steering.first_due])
+
+    def _steer_due(self, batch: Batch | None = None) -> None:
+        """Repeat what users had asked for after this commit; a batch records what that changes."""
+        for step in self.steering.due(self.state.committed):
+            self._steer(step, batch)
+
+    def _steer(self, step: Steer, batch: Batch | None) -> list[Held]:
+        before = self.state.best
+        cells = self.state.steer(step)
+        if self._background is not None and step.kind == "ban":
+            self._background.ban(step.program)
+        if self._background is not None and step.kind == "unban":
+            self._background.unban(step.program)
+        best, commits = self.state.best, self.state.committed
+        if batch is not None and best is not None and best != before:
+            data = {"objective": best[1], "commits": commits}
+            batch.events.append(_rows.event_row("best", best[0], self.elapsed_s(), data))
+        return cells
 
     def _used_up(self) -> str | None:
         """Name the limit of calls that the last session ended by, unless it has been changed since."""
@@ -381,6 +498,8 @@ class Engine:
             change = f"seed program {name}"
             asking = self._calls_of_stages(number, saw)
             return Ticket(number, None, SEED, SEED, seed, saw, calls=asking, text=text, change=change)
+        if number in self.steering.injected:
+            return self._prepare_injected(self.steering.injected[number], seed, saw)
         background = self._background
         if background is not None and background.reflects(number):
             asking, view = background.calls(number, saw, None), background.reflection()
@@ -410,6 +529,21 @@ class Engine:
         bar = bar_of(self.state.archipelago, island, sign) if early else None
         return Ticket(number, island, arm.operator, arm.name, seed, saw, operator, context, calls, bar=bar)
 
+    def _prepare_injected(self, given: Injected, seed: int, saw: int) -> Ticket:
+        change = f"injected: {given.note}" if given.note else "injected"
+        asking = self._calls_of_stages(given.ticket, saw)
+        return Ticket(
+            given.ticket,
+            given.island,
+            INJECT,
+            INJECT,
+            seed,
+            saw,
+            calls=asking,
+            text=given.text,
+            change=change,
+        )
+
     def _calls_of_stages(self, number: int, saw: int) -> TicketCalls | None:
         """Return the asking of a ticket whose stages ask a model, whatever its operator does."""
         if self._background is None or not self._pipeline.asks:
@@ -425,7 +559,7 @@ class Engine:
         return arm
 
     def _has_work(self, operator: Operator, island: int) -> bool:
-        if operator.parents_wanted > self.state.archipelago.islands[island].archive.size:
+        if operator.parents_wanted > self.state.archipelago.source_of(island).archive.size:
             return False
         failures = self._background.history.failures(island) if self._background is not None else ()
         return bool(failures) or not getattr(operator, "needs_failure", False)
@@ -476,7 +610,7 @@ class Engine:
         ):  # what it finds belongs to this ticket: timing must not decide whether it asks
             if self.state.first_with(hashed, up_to=ticket.saw) is not None:
                 return outcome
-            evaluated = self._evaluate(ticket, proposal, hashed)
+            evaluated = self._evaluate_seated(ticket, proposal, hashed)
             return replace(outcome, evaluation=await self._evaluations.exec(evaluated))
         if self.state.first_with(hashed) is not None:
             return outcome
@@ -485,7 +619,7 @@ class Engine:
             return replace(outcome, evaluation=await running, shared=True)
         self._running[hashed] = running = asyncio.get_running_loop().create_future()
         try:
-            evaluation = await self._evaluations.exec(self._evaluate(ticket, proposal, hashed))
+            evaluation = await self._evaluations.exec(self._evaluate_seated(ticket, proposal, hashed))
         except RecursionError:
             if not running.done():
                 running.set_exception(_Dropped())
@@ -524,6 +658,12 @@ class Engine:
                 break
         return proposal, hashed
 
+    async def _evaluate_seated(self, ticket: Ticket, proposal: Proposal, hashed: bytes) -> Evaluation:
+        if self._pipeline.asks:  # who waits for a model needs no worker; what really runs the executor bounds
+            return await self._evaluate(ticket, proposal, hashed)
+        async with self.seats.seat():
+            return await self._evaluate(ticket, proposal, hashed)
+
     async def _evaluate(self, ticket: Ticket, proposal: Proposal, hashed: bytes) -> Evaluation:
         if self._stop is not None:
             raise _Dropped
@@ -540,8 +680,10 @@ class Engine:
             around = surroundings(ticket, proposal.parents, proposal.change, self._programs)
         # A seed is always evaluated in full: whoever begins a run wants to know that it works, and how
         # long it takes.
-        recall = ticket.operator != SEED
-        return await self._pipeline.evaluate(proposal.text, known=known, recall=recall, around=around)
+        recall, watch = ticket.operator != SEED, self.flights.watch(ticket.id)
+        return await self._pipeline.evaluate(
+            proposal.text, known=known, recall=recall, around=around, watch=watch
+        )
 
     # -- commit ------------------------------------------------------------------------------------
 
@@ -552,12 +694,13 @@ class Engine:
             self._commit(batch, outcome)
             if self._stop is None:
                 self._fill()
+            self._steer_due(batch)
         self._add_early_stages(batch)
         self._writer.write(batch)
         limit = self._limit()
         if limit is not None:
             self.abort(limit)  # what is still in flight lies beyond the end of the run
-        elif self._stop is None:
+        elif self._stop is None and not self._paused:
             self._launch()
 
     def _commit(self, batch: Batch, outcome: Outcome) -> None:

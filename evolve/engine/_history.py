@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from evolve.prompts import Hypothesis, Step
@@ -54,6 +55,8 @@ class History:
         self._wins: deque[int] = deque(maxlen=_RECENT)
         self._losses: deque[int] = deque(maxlen=_RECENT)
         self._hypotheses: deque[Hypothesis] = deque(maxlen=_HYPOTHESES)
+        self.banned: set[int] = set()
+        """Programs that are told of no more."""
 
     def commit(self, past: Past) -> None:
         """Take in the next commit."""
@@ -73,29 +76,32 @@ class History:
         steps: list[Step] = []
         current = self._past.get(program)
         while current is not None and current.parents and len(steps) < _ANCESTORS:
-            steps.append(self._step(current))
+            steps += self._steps((current.id,))
             current = self._past.get(current.parents[0])
         return tuple(reversed(steps))
 
     def siblings(self, program: int) -> tuple[Step, ...]:
         """Return the last changes that were made to a program, oldest first."""
-        return tuple(self._step(self._past[child]) for child in self._children.get(program, ()))
+        return self._steps(self._children.get(program, ()))
 
     def failures(self, island: int) -> tuple[int, ...]:
         """Return the last programs of an island that failed, oldest first."""
-        return tuple(self._failures.get(island, ()))
+        return tuple(program for program in self._failures.get(island, ()) if program not in self.banned)
 
     def hypotheses(self) -> tuple[Hypothesis, ...]:
         """Return the last hypotheses, oldest first."""
-        return tuple(self._hypotheses)
+        return tuple(found for found in self._hypotheses if found.program not in self.banned)
 
     def wins(self) -> tuple[Step, ...]:
         """Return the last changes that an archive took, oldest first."""
-        return tuple(self._step(self._past[program]) for program in self._wins)
+        return self._steps(self._wins)
 
     def losses(self) -> tuple[Step, ...]:
         """Return the last changes that no archive took, oldest first."""
-        return tuple(self._step(self._past[program]) for program in self._losses)
+        return self._steps(self._losses)
+
+    def _steps(self, programs: Iterable[int]) -> tuple[Step, ...]:
+        return tuple(self._step(self._past[program]) for program in programs if program not in self.banned)
 
     def _step(self, past: Past) -> Step:
         parent = self._past.get(past.parents[0])

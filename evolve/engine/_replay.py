@@ -25,6 +25,7 @@ from evolve.engine._resumed import limits_of
 from evolve.engine._rows import event_row
 from evolve.engine._session import RunResult, check_same_problem, run_row, session
 from evolve.engine._setup import check_usable, template_folders
+from evolve.engine._steering import steering_rows
 from evolve.errors import EvolveError, ModelError, RunError, StoreError, UsageError
 from evolve.models import preflight
 from evolve.problem import Problem, load_problem
@@ -89,6 +90,7 @@ async def areplay(
     config = validate({**config.model_dump(), **changes}, RunConfig, UsageError, where="replay")
     with Reader(folder) as reader:
         script, forks = Script(reader.commits()), reader.events(kind=FORKED)
+        steering = steering_rows(reader)
     if not len(script):
         raise RunError(f"{folder}: holds no commit yet, so there is nothing to repeat.")
     target = create_folder(folder.parent, run_id, f"{folder.name}-replay", None)
@@ -99,7 +101,8 @@ async def areplay(
         writer.write(Batch(events=[event_row(REPLAYS, None, 0.0, {"run": folder.name})]))
         for event in forks[-1:]:
             note = event_row(FORKED, event.ticket, event.at_s, event.data)
-            copy_commits(folder, writer, event.data["commits"], note)
+            copy_commits(folder, writer, event.data["commits"], [note])
+        writer.write(Batch(events=[{**row, "at_s": 0.0} for row in steering]))
         copy_calls(folder, writer)
         result = await session(target, config, problem, writer, display or Quiet(), handle_signals, script)
     except EvolveError as error:
@@ -151,6 +154,7 @@ async def afork(
         raise UsageError(f"{fixed[0]}: cannot be changed by a fork, only {', '.join(sorted(_MAY_CHANGE))}.")
     with Reader(folder) as reader:
         last = reader.commit(at).program
+        steering = steering_rows(reader, until=last.seq)
     seq = last.seq
     if seq < len(problem.seeds):
         raise UsageError(
@@ -175,7 +179,7 @@ async def afork(
         forked.save(target)
         writer = Writer(target, run_row(forked, problem))
         note = event_row(FORKED, at, last.at_s, {"run": folder.name, "commits": seq})
-        copy_commits(folder, writer, seq, note)
+        copy_commits(folder, writer, seq, [note, *steering])
         return await session(target, forked, problem, writer, display or Quiet(), handle_signals)
     except EvolveError:
         remove_if_empty(target)

@@ -18,8 +18,10 @@ from evolve._toml import validate
 from evolve.engine._background import Background
 from evolve.engine._budget import CALL_LIMITS, explain
 from evolve.engine._config import Budget, RunConfig
-from evolve.engine._engine import Engine
+from evolve.engine._controls import Controls
+from evolve.engine._engine import INTERRUPTED, Engine
 from evolve.engine._folder import MEMORY_OUT, copy_into, create_folder, remove_if_empty
+from evolve.engine._obey import Obedience
 from evolve.engine._offer import offer_of
 from evolve.engine._order import OrderName, Script
 from evolve.engine._plan import plan_run
@@ -363,10 +365,15 @@ async def session(
                 message=display.message,
                 seeded=None if background is None else partial(_plan, config, problem, background),
             )
+            obedience = Obedience(
+                folder, engine, problem, reader, executor, window=config.window, message=display.message
+            )
+            controls = Controls(folder, engine, obedience, reader, message=display.message)
             with _signals(engine, display) if handle_signals else contextlib.nullcontext():
                 display.started(engine)
                 try:
-                    reason = await engine.run()
+                    async with controls:
+                        reason = await engine.run()
                 except EvolveError as error:
                     with contextlib.suppress(StoreError):  # the first error is the one to tell
                         engine.log(FAILED, {"error": str(error)})
@@ -429,11 +436,11 @@ def _signals(engine: Engine, display: Display) -> Iterator[None]:
         nonlocal asked
         if asked:
             display.message("Stopping at once.")
-            engine.abort("interrupted")
+            engine.abort(INTERRUPTED)
         else:
             asked = True
             display.message("Stopping: the running evaluations may end. Once more to stop at once.")
-            engine.request_stop("interrupted")
+            engine.request_stop(INTERRUPTED)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)

@@ -14,13 +14,15 @@ import numpy as np
 from evolve.engine._config import RunConfig
 from evolve.engine._tickets import ticket_seed
 from evolve.errors import ProblemError
-from evolve.islands import Archipelago, Arm, Attempt, Birth, Goal, Goals, Insertion, Migration
+from evolve.islands import Archipelago, Arm, Attempt, Birth, Goal, Goals, Held, Insertion, Migration
 from evolve.operators import Operator
 from evolve.pipeline import scored_cases
 from evolve.problem import Problem, case_metric
 
 SEED, REFLECT, REFLECTED = "seed", "reflect", "reflected"
 """Arms that are no operators, and the status of a reflection."""
+INJECT = "inject"
+"""The arm of a program that a user put in; nobody is credited for it."""
 
 _AT_ONCE = 512
 """Commits taken in together without migration; more would live long enough to burden the collector."""
@@ -59,6 +61,20 @@ class Verdict(NamedTuple):
     parents: tuple[int, ...] = ()
 
 
+class Steer(NamedTuple):
+    """A user's hand on the archives, between two commits.
+
+    Attributes:
+        kind: "pin", "unpin", "ban" or "unban".
+        program: Whose turn it is; committed.
+        islands: Where it is pinned.
+    """
+
+    kind: str
+    program: int
+    islands: tuple[int, ...] = ()
+
+
 class Applied(NamedTuple):
     """What a commit did to the archives."""
 
@@ -86,8 +102,8 @@ def goals_of(problem: Problem) -> Goals:
 class State:
     """Archives, bandits, known programs and counters after a number of commits.
 
-    `apply` is the only way to change it, once per commit in the run's order; equal commits give equal
-    states. Owned by the engine's thread.
+    `apply` changes it, once per commit in the run's order, and `steer`, after the commits at which
+    users had their way; equal calls give equal states. Owned by the engine's thread.
     """
 
     def __init__(self, problem: Problem, config: RunConfig, offer: Offer) -> None:
@@ -145,13 +161,13 @@ class State:
         for verdict in verdicts:
             self._count(verdict)
             ticket, island, arm, status, objective, measures, _, cost, _, parents = verdict
-            birth, made_by = Birth(ticket, parents), None if island is None else arm
+            birth = Birth(ticket, parents)
             if objective is not None and measures is not None:
                 fitness = self._sign * objective
                 if fitness > best:
                     best, self.since_best = fitness, 0
-                attempts.append((island, Attempt(birth, made_by, cost, fitness, measures)))
-            elif island is not None and status != "error":
+                attempts.append((island, Attempt(birth, _credited(verdict), cost, fitness, measures)))
+            elif island is not None and status != "error" and arm != INJECT:
                 attempts.append((island, Attempt(birth, arm, cost)))
         self.archipelago.take_in(attempts)
 
@@ -183,6 +199,18 @@ class State:
         refitted = [island for island, revision in enumerate(after) if revision != before[island]]
         return Applied(insertions, migrations, is_best, refitted)
 
+    def steer(self, step: Steer) -> list[Held]:
+        """Do what a user asked for; return the cells that this concerns, as they are now."""
+        if step.kind == "ban":
+            return self.archipelago.ban(step.program)
+        if step.kind == "unban":
+            return self.archipelago.unban(step.program)
+        if step.kind == "pin":
+            self.archipelago.pin(step.program, step.islands)
+        else:
+            self.archipelago.unpin(step.program)
+        return []
+
     def _revisions(self) -> list[int]:
         return [island.archive.revision for island in self.archipelago.islands]
 
@@ -190,10 +218,10 @@ class State:
         ticket, island, arm, status, objective, measures, _, cost, metrics, parents = verdict
         if objective is None or measures is None or self._lacks_metric(verdict):
             # an error is the problem's own fault: it says nothing about what made the program
-            if island is not None and status != "error":
+            if island is not None and status != "error" and arm != INJECT:
                 self.archipelago.record_failure(island, arm, cost, program_id=ticket, parents=parents)
             return ()
-        offer = (ticket, self._sign * objective, measures, None if island is None else arm, cost)
+        offer = (ticket, self._sign * objective, measures, _credited(verdict), cost)
         islands = range(len(self.archipelago.islands)) if island is None else (island,)
         return [(i, self.archipelago.insert(i, *offer, metrics=metrics, parents=parents)) for i in islands]
 
@@ -212,3 +240,8 @@ class State:
     def _migrate(self) -> list[Migration]:
         seed = ticket_seed(self._run_seed, _MIGRATION_STREAM + self.committed)
         return self.archipelago.migrate(np.random.default_rng(seed))
+
+
+def _credited(verdict: Verdict) -> str | None:
+    """Name the arm that a program is credited to; None for seeds and for what a user put in."""
+    return None if verdict.island is None or verdict.arm == INJECT else verdict.arm

@@ -6,7 +6,7 @@ to build upon and which operator to use, and lets elites migrate.
 
 from __future__ import annotations
 
-from evolve.islands._archipelago import Archipelago, Insertion, Migration
+from evolve.islands._archipelago import Archipelago, Held, Insertion, Migration
 from evolve.islands._arms import Arm
 from evolve.islands._bandit import Bandit, FixedMix, ThompsonBandit, UCB1Bandit, resolve_bandit
 from evolve.islands._goals import Objectives, Pareto
@@ -46,6 +46,7 @@ __all__ = [
     "FixedMix",
     "Goal",
     "Goals",
+    "Held",
     "Insertion",
     "Island",
     "IslandSpec",

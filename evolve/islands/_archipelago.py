@@ -15,6 +15,7 @@ from evolve.errors import UsageError
 from evolve.islands._archives import resolve_archive
 from evolve.islands._arms import Arm, arm_weights
 from evolve.islands._bandit import resolve_bandit
+from evolve.islands._inserted import Inserted
 from evolve.islands._island import Attempt, Island
 from evolve.islands._migrants import POLICIES
 from evolve.islands._observe import Birth, Goals, Observing, values_of
@@ -64,12 +65,27 @@ class Migration(NamedTuple):
     reseeded: bool = False
 
 
+class Held(NamedTuple):
+    """Who is in a cell, after a ban or the end of one.
+
+    Attributes:
+        island: Index of the island.
+        cell: Flat index of the cell.
+        program: The elite; None when the cell is vacant.
+    """
+
+    island: int
+    cell: int
+    program: int | None
+
+
 class Archipelago:
     """Islands, dealt tickets in turn, that exchange elites.
 
-    The state is a pure fold over `insert`, `record_failure` and `migrate`: the same calls with equal
-    arguments (for `migrate`: generators in equal states) give the same state to the last bit, which
-    `digest` proves. `select` and `choose_operator` change nothing but the generator they are given.
+    The state is a pure fold over `insert`, `record_failure`, `migrate`, and over `pin`, `unpin`, `ban` and
+    `unban`: the same calls with equal arguments (for `migrate`: generators in equal states) give the same
+    state to the last bit, which `digest` proves. `select` and `choose_operator` change nothing but the
+    generator they are given.
 
     Concurrency: single-threaded, owned by the engine. Nothing here survives a crash; the engine
     rebuilds it by repeating the calls of the stored commits.
@@ -112,6 +128,9 @@ class Archipelago:
         wanted = {*self._names, *own, *self._told.metrics}
         self._metrics = tuple(sorted(wanted)) if own or self._told.metrics else ()
         self._facts: dict[int, tuple[float, ...]] = {}
+        self._inserted = Inserted()
+        self._pinned: dict[int, tuple[int, ...]] = {}
+        self._banned: set[int] = set()
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -154,17 +173,52 @@ class Archipelago:
 
     @property
     def best(self) -> tuple[int, float] | None:
-        """(program id, fitness) of the fittest program, the earliest inserted of equals; None when empty."""
+        """(program id, fitness) of the fittest program, the earliest inserted of equals; None when empty.
+
+        A banned program is none.
+        """
         return self._best
+
+    @property
+    def pinned(self) -> frozenset[int]:
+        """Ids of the pinned programs."""
+        return frozenset(self._pinned)
+
+    @property
+    def banned(self) -> frozenset[int]:
+        """Ids of the banned programs."""
+        return frozenset(self._banned)
 
     def island_of(self, ticket: int) -> int:
         """Return the index of the island that a ticket works for: the islands take turns."""
         return ticket % len(self._islands)
 
     def select(self, island: int, rng: np.random.Generator, count: int) -> list[int]:
-        """Return the ids of `count` distinct parents, or of all elites when the island holds fewer."""
+        """Return the ids of `count` distinct parents, or of all elites when the island holds fewer.
+
+        Those of an island that bans have emptied come from the next one. A pinned program that is no elite
+        of its island is the first of the parents as often as an average elite is.
+        """
+        home = self.source_of(island)
+        chosen = home.selection.select(home.archive, rng, count)
+        if not self._pinned or count < 1:
+            return chosen
+        elites = set(home.archive.ids.tolist())
+        more = [
+            program for program, homes in self._pinned.items() if island in homes and program not in elites
+        ]
+        place = int(rng.integers(len(elites) + len(more))) if more else 0
+        if place >= len(more):
+            return chosen
+        return [more[place], *(program for program in chosen if program != more[place])][:count]
+
+    def source_of(self, island: int) -> Island:
+        """Return the island that an island's parents come from: itself, unless bans have emptied it."""
         home = self._island(island)
-        return home.selection.select(home.archive, rng, count)
+        if home.archive.size or not self._banned:
+            return home
+        around = [*self._islands[island:], *self._islands[:island]]
+        return next((home for home in around if home.archive.size), around[0])
 
     def choose_arm(self, island: int, rng: np.random.Generator) -> Arm:
         """Return the operator, with its model, to use next on an island."""
@@ -205,6 +259,7 @@ class Archipelago:
             known = {**dict(zip(self._names, measures, strict=False)), **(metrics or {})}
             self._facts[program_id] = tuple(float(known[name]) for name in self._metrics)
         added = self._offer(home, Birth(program_id, parents), float(fitness), measures)
+        self._inserted.add(program_id, float(fitness))
         is_best = self._best is None or bool(fitness > self._best[1])
         if is_best:
             self._best = (program_id, float(fitness))
@@ -257,6 +312,8 @@ class Archipelago:
         shares: dict[int, list[Attempt]] = {index: [] for index in range(len(self._islands))}
         for island, attempt in attempts:
             fitness = attempt.fitness
+            if fitness is not None:
+                self._inserted.add(attempt.birth.program, fitness)
             if fitness is not None and (self._best is None or fitness > self._best[1]):
                 self._best = (attempt.birth.program, fitness)
                 attempt = attempt._replace(is_best=True)
@@ -269,6 +326,56 @@ class Archipelago:
     def interval(self) -> int | None:
         """Commits from one migration to the next; None: there is none."""
         return None if self._migration is None or len(self._islands) < 2 else self._migration.interval
+
+    def pin(self, program_id: int, islands: Sequence[int]) -> None:
+        """Keep a valid program as a possible parent of some islands, whatever becomes of it there.
+
+        Archives do not change: what is better may take its cell.
+        """
+        self._pinned[program_id] = tuple(islands)
+
+    def unpin(self, program_id: int) -> None:
+        """Undo `pin`; not pinned: no effect."""
+        self._pinned.pop(program_id, None)
+
+    def may_ban(self, program_id: int) -> bool:
+        """Tell whether an elite would be left on some island."""
+        return any((island.archive.offered != program_id).any() for island in self._islands)
+
+    def ban(self, program_id: int) -> list[Held]:
+        """Take a program out of all archives, as if they had never been offered it, and unpin it.
+
+        Its cells go to the fittest of the others that were offered for them. What bandits and
+        selections have learned by it stays. It is neither the best any more, nor a parent or a migrant.
+
+        Returns:
+            Its cells, as they are now.
+        """
+        cells = [island.remove(program_id) for island in self._islands]
+        self.unpin(program_id)
+        self._banned.add(program_id)
+        self._best = self._inserted.best(self._banned)
+        return [self._held(island, cell) for island, cell in enumerate(cells) if cell is not None]
+
+    def unban(self, program_id: int) -> list[Held]:
+        """Offer a banned program again, as the latest, to the archives that it was taken out of.
+
+        Returns:
+            Its cells, as they are now.
+        """
+        self._banned.discard(program_id)
+        held = []
+        for index, island in enumerate(self._islands):
+            taken = island.removed.pop(program_id, None)
+            if taken is not None:
+                added = self._offer(island, Birth(program_id), taken.fitness, taken.measures)
+                held.append(self._held(index, added.cell))
+        self._best = self._inserted.best(self._banned)
+        return held
+
+    def _held(self, island: int, cell: int) -> Held:
+        elite = self._islands[island].archive.elite_in(cell)
+        return Held(island, cell, None if elite is None else elite.id)
 
     def migrate_due(self, commits: int) -> bool:
         """Tell whether to migrate right after the commit that made `commits` in total."""
@@ -336,6 +443,8 @@ class Archipelago:
         for island in self._islands:
             digest.update(island.contents())
         digest.update(repr(self._best).encode())
+        if self._pinned or self._banned:
+            digest.update(repr((list(self._pinned.items()), sorted(self._banned))).encode())
         return digest.hexdigest()
 
     def _island(self, index: int) -> Island:

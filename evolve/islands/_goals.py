@@ -56,6 +56,14 @@ class Pareto:
                 continue
             self._front = None
 
+    def forget(self, program: int) -> None:
+        """Draw a program no more; a case that it alone was best on is open to the next valid one."""
+        for case, holders in enumerate(self._holders):
+            if program in holders:
+                holders.remove(program)
+                self._best[case] = self._best[case] if holders else -np.inf
+                self._front = None
+
     def state(self) -> Any:
         """See `Observing.state`."""
         return [self._best, self._holders]

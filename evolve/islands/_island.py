@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evolve.archive import Added, Archive, Status
+from evolve.archive import Added, Archive, Elite, Status
 from evolve.islands._bandit import Bandit
 from evolve.islands._observe import Birth, Observing
 from evolve.islands._reward import RewardScale
@@ -55,6 +55,7 @@ class Island:
         reward_scale: Turns insertions into rewards for the bandit.
         known: Ids of all programs that the archive was offered since the island was seeded.
         since_best: Programs made for the island, failed ones included, since its best one changed.
+        removed: What banned programs were offered with, to be offered again when the ban ends.
     """
 
     archive: Archive
@@ -64,6 +65,21 @@ class Island:
     reward_scale: RewardScale = field(default_factory=RewardScale)
     known: set[int] = field(default_factory=set)
     since_best: int = 0
+    removed: dict[int, Elite] = field(default_factory=dict)
+
+    def remove(self, program: int) -> int | None:
+        """Take a banned program out of the archive and of what the selection draws from.
+
+        Returns:
+            The cell that it was offered for; None: it was not offered.
+        """
+        taken = self.archive.remove(program)
+        if taken is not None:
+            self.removed[program] = taken
+        forget = getattr(self.selection, "forget", None)
+        if forget is not None:
+            forget(program)
+        return None if taken is None else taken.cell
 
     def offer(self, birth: Birth, fitness: float, measures: Sequence[float] | np.ndarray) -> Added:
         """Offer a valid program to the archive, and tell the selection of it."""

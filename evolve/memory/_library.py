@@ -53,6 +53,8 @@ class Library:
         self._blocks: dict[bytes, _Block] = {}
         self._rewards = 0.0
         self._programs = 0
+        self.barred: set[int] = set()
+        """Programs of this run whose blocks are not handed out; their credit stays."""
 
     def carry(self, found: Standalone, kept: KeptBlock) -> None:
         """Take in a block of an earlier run."""
@@ -85,7 +87,7 @@ class Library:
         for block in self._ranked():
             if len(chosen) >= limit:
                 break
-            if block.name not in names and block.found.key not in parts:
+            if block.name not in names and block.found.key not in parts and not self._is_barred(block):
                 chosen.append(block)
                 names.add(block.name)
                 parts |= block.found.parts
@@ -96,8 +98,13 @@ class Library:
     def kept(self) -> list[KeptBlock]:
         """Return all blocks, most useful first, for another run."""
         return [
-            KeptBlock(b.name, b.found.text, b.credit, b.uses, b.program, b.origin) for b in self._ranked()
+            KeptBlock(b.name, b.found.text, b.credit, b.uses, b.program, b.origin)
+            for b in self._ranked()
+            if not self._is_barred(b)
         ]
+
+    def _is_barred(self, block: _Block) -> bool:
+        return block.program in self.barred and not block.origin  # else its program is of another run
 
     def state(self) -> list[object]:
         """Return everything that later answers depend on, in an order of its own."""

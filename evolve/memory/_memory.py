@@ -68,7 +68,18 @@ class Memory:
 
     def lessons(self) -> tuple[Lesson, ...]:
         """Return what was learned, the latest learned or confirmed first."""
-        return self._lessons.items
+        barred = self._library.barred
+        if not barred:
+            return self._lessons.items
+        return tuple(item for item in self._lessons.items if item.origin or barred.isdisjoint(item.support))
+
+    def bar(self, program: int) -> None:
+        """Hand out no more what was learned from a program: blocks found in it, lessons that rest on it."""
+        self._library.barred.add(program)
+
+    def unbar(self, program: int) -> None:
+        """Undo `bar`."""
+        self._library.barred.discard(program)
 
     def blocks(self, limit: int) -> tuple[BlockView, ...]:
         """Return the blocks of most credit: one of each name, none that is part of one before it."""
@@ -95,5 +106,7 @@ class Memory:
 
     def digest(self) -> str:
         """Return the SHA-256 of the exact contents."""
-        state = [self._library.state(), [(i.text, i.support, i.origin) for i in self.lessons()]]
+        state = [self._library.state(), [(i.text, i.support, i.origin) for i in self._lessons.items]]
+        if self._library.barred:
+            state.append(sorted(self._library.barred))
         return hashlib.sha256(repr(state).encode("utf-8", "surrogatepass")).hexdigest()

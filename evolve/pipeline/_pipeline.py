@@ -159,6 +159,7 @@ class Pipeline:
         artifact: bool = False,
         recall: bool = False,
         around: Surroundings | None = None,
+        watch: Callable[[str, bool], None] | None = None,
     ) -> Evaluation:
         """Evaluate a program.
 
@@ -169,6 +170,7 @@ class Pipeline:
             recall: Use the results that other runs had for the very same text, and keep these for them. Not
                 of another layout: a program can tell, and measures of the text differ.
             around: What is known about the program besides.
+            watch: Called with a stage's name and True when it begins, False when it ends.
 
         Raises:
             SandboxError: the infrastructure failed in spite of the retries.
@@ -188,9 +190,14 @@ class Pipeline:
             spec = self._graph.specs[name]
             inputs = {need: before[need] for need in spec.needs}
             metrics = metrics_of(before)
-            return await self._attempt(
-                Task(text, self._problem, spec, inputs, self._executor, artifact, metrics, around, before)
-            )
+            task = Task(text, self._problem, spec, inputs, self._executor, artifact, metrics, around, before)
+            if watch is None:
+                return await self._attempt(task)
+            watch(name, True)
+            try:
+                return await self._attempt(task)
+            finally:
+                watch(name, False)
 
         results = await run_graph(self._graph, execute)
         if recalling is not None:

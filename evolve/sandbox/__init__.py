@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from evolve.sandbox._answers import Command, CommandResult, RunResult, Verdict
     from evolve.sandbox._codec import CodecError, Table, decode, encode
     from evolve.sandbox._doctor import examine
-    from evolve.sandbox._executor import Executor, LocalExecutor
+    from evolve.sandbox._executor import Executor, LocalExecutor, Resizable
     from evolve.sandbox._limits import Limits
     from evolve.sandbox._policy import POLICIES, default_policy
 
@@ -25,6 +25,7 @@ __all__ = [
     "Executor",
     "Limits",
     "LocalExecutor",
+    "Resizable",
     "RunResult",
     "Table",
     "Verdict",

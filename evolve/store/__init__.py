@@ -2,7 +2,11 @@
 
 from evolve.store._cache import CACHE_FILE, ResultCache
 from evolve.store._copy import copy_calls, copy_commits
+from evolve.store._live import is_live, live_since
+from evolve.store._mailbox import ENDED, REQUESTS_FILE, Mailbox, Unreadable
+from evolve.store._pulse import Doing, Pulse, remove_pulse, write_pulse
 from evolve.store._reader import ArmUse, Brief, Commit, Reader
+from evolve.store._request import REQUEST, Request
 from evolve.store._schema import (
     SCHEMA_VERSION,
     Event,
@@ -15,20 +19,32 @@ from evolve.store._writer import Batch, Row, Writer
 
 __all__ = [
     "CACHE_FILE",
+    "ENDED",
+    "REQUEST",
+    "REQUESTS_FILE",
     "SCHEMA_VERSION",
     "ArmUse",
     "Batch",
     "Brief",
     "Commit",
+    "Doing",
     "Event",
     "HypothesisRow",
+    "Mailbox",
     "ModelReply",
     "ModelRequest",
+    "Pulse",
     "Reader",
+    "Request",
     "ResultCache",
     "Row",
     "StageResultRow",
+    "Unreadable",
     "Writer",
     "copy_calls",
     "copy_commits",
+    "is_live",
+    "live_since",
+    "remove_pulse",
+    "write_pulse",
 ]

@@ -28,7 +28,9 @@ _COMMITS = tuple(
         "INSERT INTO migration SELECT * FROM src.migration WHERE seq <= :seq",
         "INSERT INTO hypothesis SELECT * FROM src.hypothesis WHERE program IN COMMITTED",
         "INSERT INTO lesson SELECT * FROM src.lesson WHERE ticket IN COMMITTED",
-        "INSERT INTO event SELECT * FROM src.event WHERE kind = 'best' AND ticket IN COMMITTED",
+        # of the best programs those that a commit brought, or a request up to then
+        "INSERT INTO event SELECT * FROM src.event WHERE kind = 'best' AND ticket IN COMMITTED "
+        "AND coalesce(json_extract(data, '$.commits'), 0) <= :seq",
         "INSERT INTO model_request SELECT * FROM src.model_request WHERE ticket IN COMMITTED",
         "INSERT INTO model_reply SELECT * FROM src.model_reply WHERE call IN (SELECT id FROM model_request)",
         "INSERT OR IGNORE INTO payload SELECT * FROM src.payload WHERE hash IN "
@@ -50,16 +52,16 @@ def copy_calls(source: Path, writer: Writer) -> None:
     _copy(source, writer, _CALLS, {})
 
 
-def copy_commits(source: Path, writer: Writer, seq: int, note: Row) -> None:
+def copy_commits(source: Path, writer: Writer, seq: int, notes: list[Row]) -> None:
     """Copy the first `seq` commits with everything that belongs to them; see `copy_calls`.
 
     Args:
         source: Folder of the run to copy from.
         writer: Of a new run.
         seq: How many.
-        note: The event that says so, written in the same transaction.
+        notes: Events to write in the same transaction.
     """
-    _copy(source, writer, _COMMITS, {"seq": seq}, Batch(events=[note]))
+    _copy(source, writer, _COMMITS, {"seq": seq}, Batch(events=notes))
 
 
 def _copy(

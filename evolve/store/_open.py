@@ -31,11 +31,11 @@ def writable_engine(path: Path) -> Engine:
 
 def readonly_engine(path: Path) -> Engine:
     """Return an engine on a read-only connection that sees every commit so far."""
-    mode = "ro&immutable=1" if _is_archived(path) else "ro"
+    mode = "ro&immutable=1" if is_archived(path) else "ro"
     return _engine(path, mode, (f"busy_timeout={BUSY_TIMEOUT_MS}", "query_only=ON"))
 
 
-def _is_archived(path: Path) -> bool:
+def is_archived(path: Path) -> bool:
     """Tell whether nobody writes the file and readers cannot even make SQLite's helper files beside it."""
     log = path.with_name(path.name + "-wal")
     return not os.access(path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)

@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 from evolve.errors import EvolveError, RunError, StoreError, UsageError
 from evolve.store import _schema as schema
 from evolve.store._open import check_schema, driver_of, readable, readonly_engine
+from evolve.store._request import REQUEST
 
 _decode = json.JSONDecoder().decode
 
@@ -255,18 +256,38 @@ class Reader:
         return text
 
     def best(self, *, maximize: bool) -> Commit | None:
-        """Return the valid program with the best objective, the earliest among equals."""
+        """Return the valid program with the best objective that is not banned, the earliest among equals."""
         objective = col(schema.EvaluationRow.objective)
         query = (
             select(schema.EvaluationRow.program)
             .join(schema.Program, col(schema.Program.id) == col(schema.EvaluationRow.program))
             .where(schema.EvaluationRow.status == "valid")
+            .where(col(schema.EvaluationRow.program).not_in(sorted(self.banned())))
             .order_by(objective.desc() if maximize else objective.asc(), col(schema.Program.seq))
             .limit(1)
         )
         with readable(self.path), self._session() as session:
             found = session.exec(query).first()
         return None if found is None else self.commit(found)
+
+    def banned(self) -> set[int]:
+        """Return the ids of the programs that are banned now."""
+        return self._asked_for("ban", ends=("unban",))
+
+    def pinned(self) -> set[int]:
+        """Return the ids of the programs that are pinned now; a ban ends it."""
+        return self._asked_for("pin", ends=("unpin", "ban"))
+
+    def _asked_for(self, kind: str, *, ends: tuple[str, ...]) -> set[int]:
+        found: set[int] = set()
+        for event in self.events(kind=REQUEST):
+            if event.data["status"] != "done":
+                continue
+            if event.data["kind"] == kind:
+                found.add(event.data["arguments"]["program"])
+            elif event.data["kind"] in ends:
+                found.discard(event.data["arguments"]["program"])
+        return found
 
     def statuses(self) -> dict[str, int]:
         """Count the evaluations by status."""

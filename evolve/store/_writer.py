@@ -21,6 +21,7 @@ from sqlmodel import SQLModel
 
 from evolve.errors import RunError
 from evolve.store import _schema as schema
+from evolve.store._live import LOCK_FILE
 from evolve.store._open import check_schema, driver_of, readonly_engine, translated, writable_engine
 
 Row = dict[str, Any]
@@ -206,7 +207,7 @@ def _check_untouched(path: Path) -> None:
 
 
 def _take_lock(folder: Path) -> int:
-    path = folder / "run.lock"
+    path = folder / LOCK_FILE
     with translated(path):
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         if not _locked(lock):

@@ -129,5 +129,9 @@ def test_every_command_in_the_documents_is_one_with_these_options(line: str) -> 
     group: Any = typer.main.get_command(app)
     name, *words = shlex.split(line)[1:]
     assert name in group.commands
-    known = {option for parameter in group.commands[name].params for option in parameter.opts}
+    command = group.commands[name]
+    further = getattr(command, "commands", {})  # of commands in two words
+    parts = [command, *(further[word] for word in words if word in further)]
+    assert bool(further) == (len(parts) > 1)
+    known = {option for part in parts for parameter in part.params for option in parameter.opts}
     assert {word for word in words if word.startswith("-")} <= known | {"--help"}

@@ -189,3 +189,22 @@ def test_a_change_changes_the_digest() -> None:
         memory.learn([Lesson("A lesson.", (program_id,))])
         seen.add(memory.digest())
     assert len(seen) == 5
+
+
+def test_what_a_barred_program_taught_is_not_handed_out() -> None:
+    carried = Carried((Lesson("old", (1,), "r"),), (KeptBlock("k", function("k", 9), 0.5, 2, 1, "r"),))
+    memory = Memory("solve", carried=carried)
+    memory.commit(1, program(function("f")), reward=0.9)
+    memory.commit(2, program(function("g", 5)), reward=0.5)
+    memory.learn([Lesson("prefer f", (1, 2)), Lesson("prefer g", (2,))])
+    before = memory.digest()
+    memory.bar(1)
+    assert {block.name for block in memory.blocks(5)} == {"g", "k"}
+    assert {lesson.text for lesson in memory.lessons()} == {"prefer g", "old"}
+    handed = memory.carried("s")
+    assert {block.name for block in handed.blocks} == {"g", "k"}
+    assert {lesson.text for lesson in handed.lessons} == {"prefer g", "old"}
+    assert memory.digest() != before
+    memory.unbar(1)
+    assert {block.name for block in memory.blocks(5)} == {"f", "g", "k"}
+    assert memory.digest() == before

@@ -698,3 +698,20 @@ def test_end_to_end_with_all_cases_in_one_process(tmp_path: Path) -> None:
     assert broken.status == "failed"
     assert "ZeroDivisionError" in broken.feedback
     assert broken.feedback.endswith("when called as solve(n=3, k=2)")
+
+
+def test_who_watches_is_told_when_stages_begin_and_end(toy: Problem, fake: FakeExecutor) -> None:
+    told: list[tuple[str, bool]] = []
+
+    def watch(stage: str, begins: bool) -> None:
+        told.append((stage, begins))
+
+    result, _ = evaluate(toy, fake, watch=watch)
+    assert sorted(stage for stage, begins in told if begins) == sorted(result.stages)
+    for stage in result.stages:
+        assert told.index((stage, True)) < told.index((stage, False))
+    told.clear()
+    broken, _ = evaluate(toy, fake, "no (", watch=watch)
+    assert broken.status == "refused"
+    ran = [name for name, result in broken.stages.items() if result.status not in ("skipped", "blocked")]
+    assert sorted(stage for stage, begins in told if not begins) == sorted(ran)
