@@ -31,7 +31,7 @@ from typing import Any
 import _as_user
 import _results
 
-from evolve.problem import Scalar, load_problem
+from evolve.problem import Value, load_problem
 from evolve.sandbox import (
     CodecError,
     Command,
@@ -45,7 +45,7 @@ from evolve.sandbox import (
 from evolve.sandbox._scratch import remove_tree
 from evolve.testing.hostile import ATTACKS, Attack, Report, World, run_attack, run_suite
 
-Arguments = dict[str, Scalar]
+Arguments = dict[str, Value]
 
 KINDS = ("root", "ordinary_user")
 """Users to attack as: the results hold figures for each."""

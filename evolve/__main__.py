@@ -7,6 +7,11 @@ import sys
 
 def main() -> None:
     """Run the command line; an interruption while it is still being imported is no traceback either."""
+    if sys.argv[1:] == ["--version"]:  # known without the second that importing the command line takes
+        import evolve
+
+        sys.stdout.write(f"{evolve.__version__}\n")
+        return
     try:
         from evolve.cli import main as run
     except KeyboardInterrupt:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from evolve._brief import brief
 from evolve.errors import EvolveError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -30,6 +31,8 @@ _WORDS = tuple(
     )
 )
 """What pydantic says, and the same for somebody who writes a file of settings."""
+_OF_THE_KEY = ("missing", "extra_forbidden", "value_error")
+"""Errors about a key itself, whatever it is called: not about a member of a union."""
 _SCALARS = frozenset({"bool", "int", "float", "str"})
 """How pydantic names the members of a union of scalars, as the last part of a location."""
 
@@ -74,7 +77,7 @@ def _one_a_value(items: Iterable[Any]) -> Iterator[Any]:
     seen: set[Any] = set()
     for item in items:
         location = item["loc"][:-1]
-        if not location or item["loc"][-1] not in _SCALARS or item["type"] in ("missing", "extra_forbidden"):
+        if not location or item["loc"][-1] not in _SCALARS or item["type"] in _OF_THE_KEY:
             yield item
         elif location not in seen:
             seen.add(location)
@@ -88,11 +91,11 @@ def _explain(where: str, item: Any, model: type[BaseModel]) -> str:
         siblings = _siblings(model, item["loc"])
         allowed = f" Keys known here: {', '.join(siblings)}." if siblings else ""
         near = suggest(str(item["loc"][-1]), siblings)
-        return f"{where}: {key}: unknown key (value {value!r}).{near}{allowed}"
+        return f"{where}: {key}: unknown key (value {brief(value)}).{near}{allowed}"
     if item["type"] == "missing":
         return f"{where}: {key}: is missing; add it."
     message = _plain(item["msg"])
-    shown = "" if isinstance(value, dict) else f", got {value!r}"
+    shown = "" if isinstance(value, dict) else f", got {brief(value)}"
     place = f"{where}: {key}" if key else where
     return f"{place}: {message[0].lower()}{message[1:]}{shown}."
 

@@ -15,14 +15,16 @@ from typing import Any, Unpack
 
 import tomli_w
 
+from evolve._brief import brief
+from evolve._toml import suggest
 from evolve.authoring._new import direction_named
 from evolve.authoring._source import Source, source_of
+from evolve.authoring._templates import DIRECTIONS
 from evolve.engine import RunOptions, RunResult, arun
 from evolve.errors import UsageError
-from evolve.problem import Measure, Scalar
+from evolve.problem import Measure, Value, check_value
 
 _ORIGIN = "# Written by evolve.optimize; it may be written anew.\n"
-_SCALARS = (bool, int, float, str)
 _ADAPTER = '''
 
 # -- what the engine calls ---------------------------------------------------------------------------
@@ -46,6 +48,9 @@ def score(output, params, case):
     if isinstance(found, _evolve_problem.Score):
         return found
     metrics = found if isinstance(found, dict) else {{{metric!r}: found}}
+    if {metric!r} not in metrics:
+        keys = ", ".join(map(repr, metrics)) or "none"
+        raise KeyError(f"the dict has no key {metric!r} but {{keys}}: say metric=... to evolve.optimize")
     for name, value in metrics.items():
         if not _evolve_math.isfinite(value):
             raise _evolve_problem.Invalid(f"the score function returned {{name}} = {{value}}")
@@ -99,7 +104,7 @@ def optimize(
     *,
     direction: str = "maximize",
     metric: str = "score",
-    cases: Sequence[Mapping[str, Scalar]] = (),
+    cases: Sequence[Mapping[str, Value]] = (),
     measures: Mapping[str, tuple[float, float, int]] | None = None,
     title: str | None = None,
     statement: str | None = None,
@@ -121,8 +126,8 @@ def optimize(
             of them, or an `evolve.Score`; raises `evolve.Invalid`, or anything, for a wrong result.
         direction: "maximize" or "minimize" what it returns.
         metric: What a single number is called, or which key of the dict is the objective.
-        cases: Arguments of one call each, numbers or text; the objective is the mean over them. Without any,
-            the function is called once, without arguments.
+        cases: Arguments of one call each: numbers, text, truth values and lists of these; the objective
+            is the mean over them. Without any, the function is called once, without arguments.
         measures: Dimensions of the archive: (low, high, bins) by metric; omitted: the program's size and
             branches.
         title: A line for listings.
@@ -138,6 +143,7 @@ def optimize(
         ProblemError: the function or its score does not work.
         ModelError, StoreError, SandboxError: see `evolve.arun`.
     """
+    _check_arguments(direction, cases, options)
     program, judge = source_of(function, "function"), source_of(score, "score")
     settled = [_case(number, case, program, judge) for number, case in enumerate(cases or ({},), start=1)]
     declaration: dict[str, Any] = {
@@ -167,14 +173,40 @@ def optimize(
     return Optimized(_wait(arun(home, **options)), home, program.name)
 
 
-def _case(number: int, case: Mapping[str, Scalar], program: Source, judge: Source) -> dict[str, Scalar]:
+def _check_arguments(direction: str, cases: object, options: Mapping[str, object]) -> None:
+    """Refuse what Python would refuse in words about something else."""
+    known = [*inspect.signature(optimize).parameters, *RunOptions.__annotations__]
+    known.remove("options")
+    for name in options:
+        if name not in RunOptions.__annotations__:
+            raise UsageError(
+                f"evolve.optimize has no argument {name!r}.{suggest(name, known)} It has {', '.join(known)}."
+            )
+    if direction not in DIRECTIONS:
+        raise UsageError(
+            f"direction: must be 'maximize' or 'minimize', got {direction!r}.{suggest(direction, DIRECTIONS)}"
+        )
+    if isinstance(cases, str | Mapping) or not all(isinstance(case, Mapping) for case in _items(cases)):
+        raise UsageError(
+            "cases: must be a list of dicts, one for each call, such as cases=[{'x': 1}], "
+            f"got {brief(cases)}."
+        )
+
+
+def _items(cases: object) -> Sequence[object]:
+    return cases if isinstance(cases, Sequence) else [cases]
+
+
+def _case(number: int, case: Mapping[str, Value], program: Source, judge: Source) -> dict[str, Value]:
     """Check that both functions can be called with a case."""
     for name, value in case.items():
-        if type(value) not in _SCALARS:
+        try:
+            check_value(value)
+        except ValueError as error:
             raise UsageError(
-                f"cases: {name!r} of case {number} must be a number, text or truth value, got "
-                f"{type(value).__name__}. Build larger data inside of the function, from a number."
-            )
+                f"cases: {name!r} of case {number} {error}, got {brief(value)}. Convert it, as by "
+                "`array.tolist()`, or build it inside of the function, from a number."
+            ) from None
     missing = [name for name in program.required if name not in case]
     unknown = [name for name in case if name not in program.parameters]
     if missing or unknown:

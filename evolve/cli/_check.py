@@ -19,7 +19,7 @@ from evolve.cli import _options as options
 from evolve.cli._display import emit
 from evolve.cli._text import counted, err, first_line, out, plain, table
 from evolve.errors import ProblemError
-from evolve.problem import Scalar, load_problem
+from evolve.problem import Value, load_problem
 
 NOT_READY = 1
 
@@ -64,7 +64,7 @@ def check(
         raise typer.Exit(NOT_READY)
 
 
-def _params(problem: str, given: list[str] | None) -> dict[str, Scalar]:
+def _params(problem: str, given: list[str] | None) -> dict[str, Value]:
     """Return the overrides; none for a declaration that does not load, which is for the report to say."""
     if not given:
         return {}

@@ -80,7 +80,7 @@ class PollingDisplay:
         if self._task is not None:
             self._task.cancel()
         if self._source is not None and (last := self._source.progress()).tickets:
-            self.show(last)
+            self.show_last(last)
 
     def message(self, text: str) -> None:
         """See `evolve.engine.Display`."""
@@ -94,6 +94,10 @@ class PollingDisplay:
     def show(self, progress: Progress) -> None:
         """Show a snapshot."""
         raise NotImplementedError
+
+    def show_last(self, progress: Progress) -> None:
+        """Show how it ended."""
+        self.show(progress)
 
     def share(self, progress: Progress) -> float | None:
         """Return how much is done, 0 to 1: of the record when one is repeated, else of the budget."""
@@ -155,9 +159,17 @@ class LiveDisplay(PollingDisplay):
 class PlainDisplay(PollingDisplay):
     """One line now and then, for logs and pipes."""
 
+    _seen = -1
+
+    def show_last(self, progress: Progress) -> None:
+        """See `PollingDisplay.show_last`; what was said just before is not said again."""
+        if progress.tickets != self._seen:
+            self.show(progress)
+
     def show(self, progress: Progress) -> None:
         """See `PollingDisplay.show`."""
         p = progress
+        self._seen = p.tickets
         best = (
             f"best {number(p.best[1], _DIGITS)} (program {p.best[0]})" if p.best else "no valid program yet"
         )

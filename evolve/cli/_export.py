@@ -12,6 +12,7 @@ from evolve.cli import _options as options
 from evolve.cli._display import emit
 from evolve.cli._runs import find_run
 from evolve.cli._text import out, plain
+from evolve.export import Exported, Verification
 from evolve.export import export as write_export
 from evolve.export import verify as verify_export
 
@@ -37,7 +38,8 @@ def export(
     """Write the best program, ready to import or to run, with its score, provenance, lineage and picture.
 
     The program is evaluated once more in fresh processes; it is exported only
-    when it scores the same.
+    when it scores the same. Where a problem declares that its values do not
+    repeat, it is evaluated several times, and the medians are exported.
 
     Examples:
       evolve export last -o best/
@@ -46,13 +48,15 @@ def export(
     Then `python best/program.py` runs it alone, and `evolve verify best/`
     scores it again.
     """
-    done = asyncio.run(write_export(find_run(run, runs), out_folder, program))
+    wanted = None if program == options.BEST else program
+    done = asyncio.run(write_export(find_run(run, runs), out_folder, wanted))
     result = done.folder / "result.json"
     if json:
         facts = {"folder": done.folder, "program": done.program, "result": result, "pictures": done.pictures}
-        emit({**facts, "objective": done.objective, "note": done.note})
+        values = {"in_run": done.in_run, "measured": list(done.measured.values)}
+        emit({**facts, "objective": done.objective, **values, "note": done.note})
         return
-    out.print(f"objective {done.objective!r}, measured again in fresh processes")
+    out.print(_measured(done), soft_wrap=True)
     for name, path in (
         ("program", done.program),
         ("result", result),
@@ -61,6 +65,16 @@ def export(
         out.print(plain(f"{name:8} {path}"), soft_wrap=True)
     if done.note:
         out.print(plain(done.note, "yellow"), soft_wrap=True)
+
+
+def _measured(done: Exported) -> str:
+    again = done.measured
+    if done.objective == done.in_run and not again.width:
+        return f"objective {done.objective!r}, measured again in fresh processes"
+    return (
+        f"objective {done.objective!r}: the median of {len(again.values)} evaluations in fresh processes, "
+        f"which gave {again.low:.6g} to {again.high:.6g}; {done.in_run:.6g} during the run"
+    )
 
 
 def verify(
@@ -77,7 +91,11 @@ def verify(
     sandbox: options.Sandbox = None,
     json: options.Json = False,
 ) -> None:
-    """Score an export again in fresh processes and compare every metric exactly.
+    """Score an export again in fresh processes and compare every metric.
+
+    Metrics must be equal to the last bit. Where the problem declares that its
+    values do not repeat (deterministic = false), the program is evaluated
+    several times, and what varies must lie within the spread measured now.
 
     Examples:
       evolve verify best/
@@ -88,14 +106,30 @@ def verify(
     result = asyncio.run(verify_export(folder, problem, options.policy(sandbox)))
     if json:
         facts = {"claimed": result.claimed, "found": result.found, "differences": result.differences}
-        emit({"holds": not result.differences, **facts, "trust": result.trust})
+        measured = None if result.measured is None else list(result.measured.values)
+        more = {"measured": measured, "varying": result.varying, "trust": result.trust}
+        emit({"holds": not result.differences, **facts, **more})
     elif result.differences:
         out.print(plain("does not hold", "bold red"))
         for line in result.differences:
             out.print(plain(f"  {line}"), soft_wrap=True)
     else:
-        shared = " (shared trust: by the word of an evaluator in one process with it)"
-        said = f": objective {result.found!r}, as claimed{shared if result.trust == 'shared' else ''}"
-        out.print(plain("holds", "bold green").append(said), soft_wrap=True)
+        out.print(plain("holds", "bold green").append(_agreement(result)), soft_wrap=True)
+    if result.varying and not json:
+        text = f"{', '.join(result.varying)}: the problem declares that such values do not repeat; they were "
+        text += "compared within the spread measured now"
+        out.print(plain(text, "dim"), soft_wrap=True)
     if result.differences:
         raise typer.Exit(MISMATCH)
+
+
+def _agreement(result: Verification) -> str:
+    shared = " (shared trust: by the word of an evaluator in one process with it)"
+    more = shared if result.trust == "shared" else ""
+    again = result.measured
+    if again is None or not again.width:
+        return f": objective {result.found!r}, as claimed{more}"
+    return (
+        f": claimed {result.claimed:.6g}, measured {again.low:.6g} to {again.high:.6g} "
+        f"in {len(again.values)} evaluations{more}"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,9 +13,10 @@ from evolve._toml import suggest
 from evolve.cli import _options as options
 from evolve.cli._display import emit
 from evolve.cli._text import clean, err, number, out, plain, table
-from evolve.errors import UsageError
+from evolve.errors import ProblemError, UsageError
 from evolve.export import evaluate_fresh
 from evolve.interop import LAYOUTS, TITLES, Imported, import_folder, import_once, recognise
+from evolve.pipeline import Evaluation
 from evolve.problem import Problem, load_problem
 
 IMPORTS = "imported"
@@ -85,6 +87,8 @@ def import_(
         for row in seeds:
             if row["status"] != "valid":
                 out.print(plain(f"{row['seed']}: {clean(row['feedback'])}", "yellow"), soft_wrap=True)
+            for note in row["outside"]:
+                out.print(plain(f"{row['seed']}: {note}", "yellow"), soft_wrap=True)
 
 
 def _score_seeds(problem: Problem, policy: str | None) -> list[dict[str, Any]]:
@@ -92,8 +96,22 @@ def _score_seeds(problem: Problem, policy: str | None) -> list[dict[str, Any]]:
     for name, text in problem.seeds:
         found = asyncio.run(evaluate_fresh(problem, text, policy))
         facts = {"status": found.status, "objective": found.objective, "feedback": found.feedback}
-        rows.append({"seed": name, **facts})
+        rows.append({"seed": name, **facts, "outside": _outside(problem, found)})
     return rows
+
+
+def _outside(problem: Problem, found: Evaluation) -> list[str]:
+    """Name the measures whose declared range, often a guess, does not hold what a seed has."""
+    notes = []
+    for measure, value in zip(problem.spec.measures, found.measures or (), strict=False):
+        if measure.range is not None and not measure.range[0] <= value <= measure.range[1]:
+            low, high = measure.range
+            notes.append(
+                f"{measure.metric} = {value:.6g} lies outside of the range [{low:g}, {high:g}], so that all "
+                f"like it share the edge cell; correct `range` in {problem.folder / 'problem.toml'}, or add "
+                "adapt = true"
+            )
+    return notes
 
 
 def declared(problem: str, runs: Path) -> str:
@@ -106,7 +124,13 @@ def declared(problem: str, runs: Path) -> str:
     layout = recognise(Path(problem))
     if layout is None:
         return problem
-    done = import_once(layout, Path(problem), runs / IMPORTS)
+    try:
+        done = import_once(layout, Path(problem), runs / IMPORTS)
+    except ProblemError as error:
+        if "--entry" not in str(error):
+            raise
+        how = f"evolve import {layout} {shlex.quote(problem)} --entry NAME"
+        raise ProblemError(f"{error} That is an option of `{how}`.") from None
     err.print(plain(_said(problem, done), "yellow"), soft_wrap=True)
     return str(done.folder)
 

@@ -9,7 +9,7 @@ import typer
 
 from evolve.cli import _options as options
 from evolve.cli._display import emit
-from evolve.cli._runs import best_of, find_run
+from evolve.cli._runs import best_of, find_run, program_of
 from evolve.cli._text import number, out, plain, table
 from evolve.store import Commit, Reader
 
@@ -63,18 +63,15 @@ def _facts(commit: Commit) -> dict[str, Any]:
     }
 
 
-def _given_or_best(reader: Reader, program: int | None) -> int:
-    if program is not None:
-        return program
-    best = best_of(reader)
-    return best.program.id if best else reader.last_id()
+def _given_or_best(reader: Reader, program: Any) -> int:
+    if program is None and best_of(reader) is None:
+        return reader.last_id()
+    return program_of(reader, program)
 
 
 def diff(
     run: options.RunName,
-    first: Annotated[
-        int, typer.Argument(metavar="PROGRAM", help="Id of a program.", min=1, show_default=False)
-    ],
+    first: options.ProgramId = None,
     second: Annotated[
         int | None,
         typer.Argument(
@@ -89,12 +86,15 @@ def diff(
     """Show what changed between a program and its parent, or between two programs.
 
     Examples:
+      evolve diff last
       evolve diff last 42
       evolve diff last 42 7
 
-    Lines with a plus are those of the first program named.
+    Without a program, that of the best one is shown. Lines with a plus are
+    those of the first program named.
     """
     with Reader(find_run(run, folder)) as reader:
+        first = program_of(reader, first)
         newer = reader.commit(first)
         older = second or (newer.parents[0] if newer.parents else None)
         before, after = reader.text(older) if older else "", reader.text(first)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from evolve._brief import briefly
 from evolve.cli import _options as options
 from evolve.cli._display import emit
 from evolve.cli._runs import best_of, run_folders, state_of, trust_of
@@ -35,7 +36,7 @@ def problems(json: options.Json = False) -> None:
     rows = [
         (
             problem.name,
-            " ".join(f"{name}={value}" for name, value in problem.params.items()),
+            briefly(problem.params),
             f"{problem.spec.objective.direction} {problem.spec.objective.metric}",
             problem.spec.problem.title,
         )

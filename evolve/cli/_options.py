@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
+from evolve._brief import brief, shown
 from evolve._toml import suggest, validate
 from evolve.engine import Budget, OrderName
 from evolve.errors import UsageError
-from evolve.problem import Problem, Scalar
+from evolve.problem import Problem, Value
 from evolve.sandbox import POLICIES
 
 RUNS = Path("runs")
@@ -32,7 +34,7 @@ Param = Annotated[
         "--param",
         "-p",
         metavar="NAME=VALUE",
-        help="Override a parameter of the problem; may be repeated.",
+        help="Override a parameter of the problem, a list in JSON; may be repeated.",
         show_default=False,
     ),
 ]
@@ -44,11 +46,30 @@ RunName = Annotated[
         show_default=False,
     ),
 ]
+BEST = "best"
+"""Stands for the id of a run's best program."""
+
+
+def program_id(text: str) -> int | str:
+    """Read the id of a program, or `best`."""
+    if text.strip().lower() == BEST:
+        return BEST
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise typer.BadParameter(f"must be the id of a program, from 1 on, or {BEST}, got {text!r}.")
+    return number
+
+
+def program_argument(metavar: str, about: str) -> Any:
+    """Return the argument that names a program."""
+    return typer.Argument(metavar=metavar, parser=program_id, help=about, show_default=False)
+
+
 ProgramId = Annotated[
-    int | None,
-    typer.Argument(
-        metavar="PROGRAM", help="Id of a program; the best one when omitted.", min=1, show_default=False
-    ),
+    Any, program_argument("PROGRAM", "Id of a program, or `best`; the best one when omitted.")
 ]
 Runs = Annotated[
     Path, typer.Option("--runs", metavar="FOLDER", help="Folder that holds the runs.", envvar="EVOLVE_RUNS")
@@ -194,22 +215,24 @@ def budget(**limits: float | str | None) -> Budget:
     return validate(given, Budget, UsageError, where="limits")
 
 
-def parse_params(texts: list[str], problem: Problem) -> dict[str, Scalar]:
+def parse_params(texts: list[str], problem: Problem) -> dict[str, Value]:
     """Turn `name=value` texts into parameters of the declared types.
 
     Raises:
         UsageError: not of that form, or not of the parameter's type; unknown names are left to the problem.
     """
-    params: dict[str, Scalar] = {}
+    params: dict[str, Value] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
-            raise UsageError(f"--param {text!r}: must have the form name=value, such as n=32.")
+            raise UsageError(f"--param {brief(text)}: must have the form name=value, such as n=32.")
         params[name] = _convert(name, value, problem.params.get(name))
     return params
 
 
-def _convert(name: str, value: str, default: Scalar | None) -> Scalar:
+def _convert(name: str, value: str, default: Value | None) -> Value:
+    if isinstance(default, list):
+        return _listed(name, value, default)
     try:
         if isinstance(default, bool):
             return {"true": True, "false": False}[value.lower()]
@@ -218,6 +241,19 @@ def _convert(name: str, value: str, default: Scalar | None) -> Scalar:
     except (ValueError, KeyError):
         kind = type(default).__name__
         raise UsageError(
-            f"--param {name}={value}: must be of type {kind} like its default {default!r}."
+            f"--param {name}={shown(value)}: must be of type {kind} like its default {default!r}."
         ) from None
+    return value
+
+
+def _listed(name: str, text: str, default: list[Any]) -> list[Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, list):
+        raise UsageError(
+            f"--param {name}={shown(text)}: must be a list in JSON like its default {brief(default)}, "
+            f"such as '{name}=[1, 2.5, \"a\"]'."
+        )
     return value

@@ -50,8 +50,9 @@ def plan(
     """Say what a run with models will use until its budget ends: calls, tokens, dollars, time.
 
     Renders the prompts as they would be sent, measures an evaluation of the
-    seed, and looks up prices. Sends nothing. The report at the end of the
-    run sets what was used beside it.
+    seed, and looks up prices. Sends nothing; that names are known and keys are
+    set is checked as for a run. The report at the end of the run sets what was
+    used beside it.
 
     Examples:
       evolve plan circle_packing --model openai/gpt-5-mini --max-usd 2

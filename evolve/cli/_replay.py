@@ -16,7 +16,7 @@ from evolve.cli._runs import find_run
 from evolve.cli._text import counted, duration, out, plain
 from evolve.engine import Replayed, RunConfig, afork, areplay
 from evolve.errors import UsageError
-from evolve.problem import load_problem
+from evolve.problem import Problem, load_problem
 from evolve.store import Reader, is_live
 
 DIFFERENT = 1
@@ -72,14 +72,14 @@ def replay(
         same = {"same": done.same, "commits": done.commits, "difference": done.difference}
         emit({"event": "replayed", **same, **facts})
     else:
-        _report(done)
+        _report(done, declared)
     if interrupted:
         raise typer.Exit(INTERRUPTED)
     if not done.same:
         raise typer.Exit(DIFFERENT)
 
 
-def _report(done: Replayed) -> None:
+def _report(done: Replayed, problem: Problem) -> None:
     took = f"{counted(done.commits, 'commit')} in {duration(done.result.elapsed_s)}, no call made"
     out.print()
     if done.result.reason == "interrupted":
@@ -93,6 +93,11 @@ def _report(done: Replayed) -> None:
         )
     else:
         out.print(plain(f"different: {done.difference}", "bold red"), soft_wrap=True)
+        if not problem.steady:
+            why = (
+                "the problem declares results that do not repeat (deterministic = false): no replay of it can"
+            )
+            out.print(plain(f"{why} be equal", "yellow"), soft_wrap=True)
     out.print(plain(f"run      {done.result.folder}"), soft_wrap=True)
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from evolve.cli._text import clean, counted, duration, first_line, number, out, plain, table
 from evolve.engine import CALL_LIMITS, RunConfig, RunResult
 from evolve.export import Exported
+from evolve.languages import PYTHON
 from evolve.problem import Problem
 from evolve.store import ModelReply, ModelRequest, Reader
 
@@ -22,6 +23,9 @@ _RAISE = {
     "max_tokens": "--max-tokens",
     "max_usd": "--max-usd",
 }
+_NOTHING_NEW = ("duplicate", "refused")
+_MOST_IDLE = 0.8
+_ENOUGH_TICKETS = 100
 _ASIDE = ("embed", "reflect")
 """Purposes of calls that bring no program."""
 
@@ -73,6 +77,9 @@ def report(
         out.print(
             plain(f"best {metric} = {result.best_objective!r}", "bold green"), f"(program {result.best_id})"
         )
+        if result.measured_again is not None:
+            style = "green" if result.measured_again.holds else "bold yellow"
+            out.print(plain(result.measured_again, style), soft_wrap=True)
         _compare(problem, result.best_objective)
     if result.calls or result.unanswered:
         _foreseen(result)
@@ -82,9 +89,15 @@ def report(
             f"{programs} ran out of time or memory: where that is close, another machine may find otherwise"
         )
         out.print(plain(note, "yellow"), soft_wrap=True)
+    if note := _little_new(problem, result):
+        out.print(plain(note, "yellow"), soft_wrap=True)
     if errors := result.statuses.get("error"):
+        folder = shlex.quote(str(result.folder))
         note = f"the scorer failed on {counted(errors, 'output')}: that is the problem's fault, mend it; "
-        out.print(plain(note + "`evolve show RUN PROGRAM` has the tracebacks", "bold yellow"), soft_wrap=True)
+        which = (
+            f"`evolve show {folder} --status error` lists them, and `evolve show {folder} PROGRAM` has all"
+        )
+        out.print(plain(note + which, "bold yellow"), soft_wrap=True)
     _say_where(result, exported, trouble)
     folder = shlex.quote(str(result.folder))
     if result.reason == "interrupted":
@@ -93,6 +106,23 @@ def report(
         )
     else:
         out.print(plain(f"\nlook closer: evolve show {folder}", "dim"), soft_wrap=True)
+
+
+def _little_new(problem: Problem, result: RunResult) -> str:
+    """Say so when most proposals were no new programs, and what helps; else an empty text."""
+    idle = sum(result.statuses.get(status, 0) for status in _NOTHING_NEW)
+    if result.tickets < _ENOUGH_TICKETS or idle < _MOST_IDLE * result.tickets:
+        return ""
+    counts = ", ".join(f"{result.statuses.get(status, 0):,} {status}" for status in _NOTHING_NEW)
+    note = f"{idle / result.tickets:.0%} of the proposals were nothing new ({counts}): "
+    if problem.spec.candidate.language == "text" and not result.calls:
+        note += "without a model, plain text can hardly improve"
+    else:
+        note += "the built-in operators find little to change in this seed"
+    helps = "another seed" if result.calls else "a model (--model)"
+    if problem.language.name == PYTHON:
+        helps += ", numbers in the seed that decide something, or [[blocks]]"
+    return f"{note}; what helps: {helps} (docs/how-to/good-seeds.md)"
 
 
 def _idle(result: RunResult, before: Before | None) -> str:

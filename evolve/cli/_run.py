@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from evolve._brief import briefly
 from evolve.cli import _import as imported
 from evolve.cli import _model_options as model_options
 from evolve.cli import _options as options
@@ -183,10 +184,12 @@ def _note_idle_workers(count: int, window: int | None, asked: ModelsConfig | Non
 
 
 def _headline(problem: Problem, chosen: RunOptions) -> Text:
-    settings = " ".join(f"{name}={value}" for name, value in problem.params.items())
+    settings = briefly(problem.params)
     islands = chosen["islands"]
     preset = islands.archipelago.title if isinstance(islands, Preset) else islands
-    about = f" {settings}: seed {chosen['seed']}, islands {preset}, {chosen['workers']} at once"
+    about = (
+        f"{settings and ' '}{settings}: seed {chosen['seed']}, islands {preset}, {chosen['workers']} at once"
+    )
     asked = chosen["models"]
     names = asked.names if isinstance(asked, ModelsConfig) else asked or ()
     about += f", asking {', '.join(names)}" if names else ""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from evolve._toml import suggest
 from evolve.engine import FAILED, REPLAYS, Budget, explain
-from evolve.errors import EvolveError, UsageError
+from evolve.errors import EvolveError, RunError, UsageError
 from evolve.pipeline import SHARED_TRUST
 from evolve.store import Commit, Event, Reader, StageResultRow, is_live
 
@@ -82,6 +83,20 @@ def best_of(reader: Reader) -> Commit | None:
     bests = reader.events(kind="best")
     program = bests[-1].ticket if bests else None
     return None if program is None else reader.commit(program)
+
+
+def program_of(reader: Reader, given: Any) -> int:
+    """Return the id of a program that is given by its id, or as `best`, or not at all, which means the same.
+
+    Raises:
+        RunError: the best one is asked for and there is no valid program yet.
+    """
+    if isinstance(given, int):
+        return given
+    best = best_of(reader)
+    if best is None:
+        raise RunError(f"{reader.path.parent}: holds no valid program yet. Name a program by its id.")
+    return best.program.id
 
 
 def state_of(folder: Path, reader: Reader) -> str:

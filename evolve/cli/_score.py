@@ -39,7 +39,8 @@ def score(
       evolve score my_problem my_problem/seeds/first.py
       evolve score circle_packing best/program.py -p n=32
 
-    Exit code 0 when the program is valid, 1 when it is not.
+    Shows what the program and score.py print, too: `print` is a way to look
+    into a scorer. Exit code 0 when the program is valid, 1 when it is not.
     """
     problem = imported.declared(problem, options.RUNS)
     declared = load_problem(problem)
@@ -98,9 +99,11 @@ def _show(problem: Problem, found: Evaluation) -> None:
         out.print(table(("metric", "value", ""), rows))
     if found.feedback:
         out.print(plain(found.feedback), soft_wrap=True)
+    scoring = {spec.name for spec in problem.spec.stages if spec.kind == "score"}
     for name, stage in found.stages.items():
         if stage.printed:
-            out.print(plain(f"printed in {name}:", "dim"))
+            if name not in scoring:  # what a scorer prints says so itself
+                out.print(plain(f"printed in {name}:", "dim"))
             out.print(plain(stage.printed.rstrip("\n")), soft_wrap=True)
     spent = [(name, f"{1000 * stage.wall_s:.1f}", stage.status) for name, stage in found.stages.items()]
     out.print(table(("stage", "ms", ""), spent, numeric=(1,)))

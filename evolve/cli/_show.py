@@ -9,13 +9,15 @@ from typing import Annotated, Any
 import typer
 from rich.syntax import Syntax
 
+from evolve._brief import briefly
+from evolve._toml import suggest
 from evolve.cli import _options as options
 from evolve.cli._conversation import conversation, print_conversation
 from evolve.cli._display import emit
 from evolve.cli._pipeline import pipeline_facts, pipeline_table
-from evolve.cli._runs import best_of, ending_of, find_run, state_of, trust_of
-from evolve.cli._text import clean, counted, duration, number, out, plain, table
-from evolve.engine import RunConfig, usage_of_rows
+from evolve.cli._runs import best_of, ending_of, find_run, program_of, state_of, trust_of
+from evolve.cli._text import clean, counted, duration, first_line, number, out, plain, table
+from evolve.engine import MeasuredAgain, RunConfig, usage_of_rows
 from evolve.errors import EvolveError, UsageError
 from evolve.models import Usage
 from evolve.problem import load_problem
@@ -45,11 +47,18 @@ Pipeline = Annotated[
 def show(
     run: options.RunName,
     program: Annotated[
-        int | None,
-        typer.Argument(
-            metavar="PROGRAM",
-            help="Id of a program, to see its text and evaluation; the run itself when omitted.",
-            min=1,
+        Any,
+        options.program_argument(
+            "PROGRAM",
+            "Id of a program, or `best`, to see its text and evaluation; the run itself when omitted.",
+        ),
+    ] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            "--status",
+            metavar="STATUS",
+            help="List the programs of one status instead: valid, invalid, failed, error, timeout ...",
             show_default=False,
         ),
     ] = None,
@@ -74,6 +83,7 @@ def show(
       evolve show last 42
       evolve show last 42 --prompt --reply
       evolve show last 42 --pipeline
+      evolve show last --status error
       evolve show last --digest
 
     The text of a program alone: evolve show last 42 --json | jq -r .text
@@ -87,8 +97,15 @@ def show(
         raise UsageError(
             "--pipeline: shows one evaluation. Give a program too: evolve show RUN PROGRAM --pipeline."
         )
+    if status is not None and program is not None:
+        raise UsageError(
+            "--status: lists programs of a run. Leave the program out: evolve show RUN --status NAME."
+        )
     with Reader(path) as reader:
-        if prompt or reply:
+        program = program if program is None else program_of(reader, program)
+        if status is not None:
+            _list_status(reader, status, json=json)
+        elif prompt or reply:
             assert program is not None
             _show_calls(reader, program, prompt=prompt, reply=reply, json=json)
         elif pipeline and program is not None:
@@ -100,9 +117,42 @@ def show(
             _show_program(path, reader, program, json=json)
 
 
+def _list_status(reader: Reader, status: str, *, json: bool) -> None:
+    """List the programs of one status with the first line about each."""
+    statuses = reader.statuses()
+    if status not in statuses:
+        has = ", ".join(f"{count} {name}" for name, count in statuses.items()) or "no programs yet"
+        raise UsageError(
+            f"--status {status}: no program has it.{suggest(status, statuses)} The run has {has}."
+        )
+    found = [commit for commit in reader.commits() if commit.evaluation.status == status]
+    rows = [
+        (
+            c.program.id,
+            c.evaluation.objective,
+            c.program.operator,
+            last_or_first(status, c.evaluation.feedback),
+        )
+        for c in found
+    ]
+    columns = ("program", "objective", "operator", "feedback")
+    if json:
+        emit([dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    shown = [(number_, number(value), *rest) for number_, value, *rest in rows]
+    out.print(table(columns, shown, numeric=(0, 1), prose=(3,)))
+
+
+def last_or_first(status: str, feedback: str) -> str:
+    """Return the line of a feedback that says most: of a scorer's traceback the last one."""
+    lines = [line for line in feedback.splitlines() if line.strip()] or [""]
+    return first_line(lines[-1 if status == "error" else 0])
+
+
 def _show_calls(reader: Reader, program: int, *, prompt: bool, reply: bool, json: bool) -> None:
-    reader.commit(program)  # or say that there is no such program
     calls = conversation(reader, program)
+    if not calls:
+        reader.commit(program)  # or say that there is no such program
     if json:
         hidden = {name for name, wanted in (("messages", prompt), ("reply", reply)) if not wanted}
         emit([{key: value for key, value in call.items() if key not in hidden} for call in calls])
@@ -125,7 +175,9 @@ def _show_run(path: Path, reader: Reader, *, digest: bool, json: bool) -> None:
             {**arm._asdict(), "usd": _paid(arm, priced), "reward": mean}
             for arm, mean in _with_rewards(reader, arms)
         ]
-        emit({**facts, "operators": arm_facts, "models": models, "lessons": lessons})
+        again = MeasuredAgain.last_of(reader)
+        more = {"measured_again": again.facts() | {"verdict": again.verdict}} if again else {}
+        emit({**facts, "operators": arm_facts, "models": models, "lessons": lessons, **more})
         return
     facts["params"] = facts["params"] or "as declared"
     out.print(table(("", ""), [(key, _fact(value)) for key, value in facts.items()], prose=(1,)))
@@ -139,6 +191,8 @@ def _show_run(path: Path, reader: Reader, *, digest: bool, json: bool) -> None:
         out.print(f"\n{counted(len(shown), 'improvement')} of the best{earlier}:")
         rows = [(event.ticket, number(event.data["objective"]), duration(event.at_s)) for event in shown]
         out.print(table(("program", "objective", "at"), rows, numeric=(0, 1, 2)))
+    if again := MeasuredAgain.last_of(reader):
+        out.print(plain(f"\n{again}", "green" if again.holds else "bold yellow"), soft_wrap=True)
 
 
 def priced_models(reader: Reader, config: RunConfig) -> frozenset[str]:
@@ -255,6 +309,7 @@ def _run_facts(path: Path, reader: Reader) -> dict[str, Any]:
         "workers": config.workers,
         "sandbox": config.sandbox,
         "islands": len(config.islands.islands),
+        "preset": config.islands.archipelago.title,
         "budget": config.budget.model_dump(exclude_none=True),
         **_asking(config),
         "began": row.created_at,
@@ -355,7 +410,7 @@ def _fact(value: object) -> str:
     if value in (None, {}, []):
         return "–"
     if isinstance(value, dict):
-        return " ".join(f"{key}={item}" for key, item in value.items())
+        return briefly(value, names=100)
     if isinstance(value, list):
         return ", ".join(_fact(item) if isinstance(item, dict) else str(item) for item in value)
     return str(value).rstrip()

@@ -1,5 +1,6 @@
 """The engine: tickets, budgets, commits, resume. The only writer to a run's store."""
 
+from evolve.engine._again import MeasuredAgain
 from evolve.engine._budget import CALL_LIMITS, explain
 from evolve.engine._config import DEFAULT_MAX_EVALS, Budget, RunConfig, RunFile
 from evolve.engine._engine import Engine
@@ -21,6 +22,7 @@ __all__ = [
     "Budget",
     "Display",
     "Engine",
+    "MeasuredAgain",
     "OrderName",
     "Plan",
     "Progress",

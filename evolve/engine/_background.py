@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from evolve._brief import shown
 from evolve.engine._history import History, Past
 from evolve.engine._novelty import Recent, Seen
 from evolve.engine._programs import Programs
@@ -20,6 +21,8 @@ from evolve.problem import Problem
 from evolve.prompts import BlockView, Hypothesis, Lesson, ProblemView, PromptContext, Prompts
 
 _BLOCKS_SHOWN = 12
+_PARAM_CHARS = 200
+"""Of longer parameters a prompt shows the beginning."""
 _ANGLES = (
     "the starting point that the search sets out from",
     "how a step decides what to change next",
@@ -221,7 +224,10 @@ def problem_view(problem: Problem) -> ProblemView:
         entry=spec.candidate.entry,
         arguments=problem.arguments,
         returns=spec.candidate.returns,
-        params=problem.params,
+        params={
+            name: shown(value, _PARAM_CHARS) if isinstance(value, str | list) else value
+            for name, value in problem.params.items()
+        },
         metric=spec.objective.metric,
         direction=spec.objective.direction,
         timeout_s=spec.candidate.timeout_s,

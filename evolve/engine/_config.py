@@ -14,7 +14,7 @@ from evolve.engine._order import OrderName
 from evolve.errors import RunError, StoreError, UsageError
 from evolve.islands import Preset
 from evolve.models import ModelsConfig
-from evolve.problem import Problem, Scalar
+from evolve.problem import Problem, Value
 from evolve.sandbox import default_policy
 
 DEFAULT_MAX_EVALS = 500
@@ -76,7 +76,7 @@ class RunConfig(Settings):
 
     problem: str
     """Name of a shipped problem, or the path of a problem's folder."""
-    params: dict[str, Scalar] = Field(default_factory=dict)
+    params: dict[str, Value] = Field(default_factory=dict)
     """Overrides of the problem's parameters."""
     seed: int = Field(default=0, ge=0, lt=2**63)
     """Seed of the whole run."""
@@ -138,7 +138,7 @@ class RunFile(Settings):
 
     problem: str | None = None
     """Of which problem a run's own `config.toml` is; it has to be the one that is named beside it."""
-    params: dict[str, Scalar] = Field(default_factory=dict)
+    params: dict[str, Value] = Field(default_factory=dict)
     seed: int | None = Field(default=None, ge=0, lt=2**63)
     workers: int | None = Field(default=None, ge=1, le=1024)
     window: int | None = Field(default=None, ge=1, le=100_000)

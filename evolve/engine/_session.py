@@ -15,6 +15,7 @@ from typing import Any, TypedDict, Unpack
 import evolve
 from evolve._data_dirs import data_dir
 from evolve._toml import validate
+from evolve.engine._again import MEASURED_AGAIN, MeasuredAgain, measure_again
 from evolve.engine._background import Background
 from evolve.engine._budget import CALL_LIMITS, explain
 from evolve.engine._config import Budget, RunConfig
@@ -38,11 +39,11 @@ from evolve.engine._setup import (
     template_folders,
 )
 from evolve.engine._state import State
-from evolve.errors import EvolveError, RunError, StoreError, UsageError
+from evolve.errors import EvolveError, RunError, SandboxError, StoreError, UsageError
 from evolve.islands import Preset, load_preset
 from evolve.models import ModelsConfig, preflight
 from evolve.pipeline import Pipeline, Recall
-from evolve.problem import Problem, Scalar, load_problem
+from evolve.problem import Problem, Value, load_problem
 from evolve.prompts import ProgramView
 from evolve.sandbox import LocalExecutor, default_policy
 from evolve.store import CACHE_FILE, Reader, ResultCache, Writer
@@ -74,6 +75,7 @@ class RunResult:
         tokens: Tokens of these calls.
         usd: Their price in US dollars.
         failures: Calls that got no answer, whatever the reason.
+        measured_again: The seed and the best once more, where the objective does not repeat.
     """
 
     folder: Path
@@ -92,6 +94,7 @@ class RunResult:
     tokens: int = 0
     usd: float = 0.0
     failures: int = 0
+    measured_again: MeasuredAgain | None = None
 
     @property
     def unanswered(self) -> bool:
@@ -107,7 +110,7 @@ class RunResult:
 class RunOptions(TypedDict, total=False):
     """The options of `run`; `arun` says what they mean."""
 
-    params: dict[str, Scalar] | None
+    params: dict[str, Value] | None
     seed: int
     workers: int
     window: int | None
@@ -142,7 +145,7 @@ def run(problem: str | Path, **options: Unpack[RunOptions]) -> RunResult:
 async def arun(
     problem: str | Path,
     *,
-    params: dict[str, Scalar] | None = None,
+    params: dict[str, Value] | None = None,
     seed: int = 0,
     workers: int = 2,
     window: int | None = None,
@@ -351,10 +354,11 @@ async def session(
                 shelf = ResultCache(folder.parent / CACHE_FILE, warn=display.message)
                 stack.callback(shelf.close)
                 recall = Recall(shelf, problem, config.sandbox)
+            pipeline = Pipeline(problem, executor, recall=recall)
             engine = Engine(
                 config,
                 problem,
-                Pipeline(problem, executor, recall=recall),
+                pipeline,
                 state,
                 offer.operators,
                 writer,
@@ -380,9 +384,17 @@ async def session(
                     raise
                 finally:
                     display.stopped()
+            again = None
+            if script is None and reason != "interrupted":
+                try:
+                    again = await measure_again(problem, pipeline, reader)
+                except SandboxError as error:  # the run is complete without it
+                    display.message(f"the best was not measured again: {error}")
+            if again is not None:
+                engine.log(MEASURED_AGAIN, again.facts())
             if background is not None:
                 background.memory.save(folder / MEMORY_OUT, run=folder.name, problem=problem.name)
-        return _result(folder, problem, config, engine, reader, reason)
+        return _result(folder, problem, config, engine, reader, reason, again)
 
 
 def _plan(
@@ -396,7 +408,13 @@ def _plan(
 
 
 def _result(
-    folder: Path, problem: Problem, config: RunConfig, engine: Engine, reader: Reader, reason: str
+    folder: Path,
+    problem: Problem,
+    config: RunConfig,
+    engine: Engine,
+    reader: Reader,
+    reason: str,
+    again: MeasuredAgain | None,
 ) -> RunResult:
     best, spent = engine.state.best, engine.progress().spent
     return RunResult(
@@ -416,6 +434,7 @@ def _result(
         tokens=spent.tokens if spent else 0,
         usd=spent.usd if spent else 0.0,
         failures=spent.failures if spent else 0,
+        measured_again=again,
     )
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import evolve
+from evolve._spread import Spread
 from evolve.engine import RunConfig
 from evolve.errors import ProblemError, RunError, StoreError, UsageError
-from evolve.export._evaluate import artifact_of, evaluate_fresh
+from evolve.export._evaluate import artifact_of, evaluate_enough, spreads_of
 from evolve.export._module import is_module, module_text, program_of
 from evolve.export._picture import draw_pictures
 from evolve.languages import PYTHON
@@ -36,7 +37,9 @@ class Exported:
         folder: Where everything is.
         program: The module.
         pictures: Pictures, possibly none.
-        objective: The objective value, as measured again by the export.
+        objective: The objective value, as measured again by the export: the median where it does not repeat.
+        in_run: The same as measured during the run.
+        measured: All that was measured again of the objective.
         note: What could not be done, for the user; empty when all went well.
     """
 
@@ -45,6 +48,8 @@ class Exported:
     pictures: list[Path]
     objective: float
     note: str
+    in_run: float
+    measured: Spread
 
 
 async def export(run: Path, out: Path | None = None, program: int | None = None) -> Exported:
@@ -68,15 +73,21 @@ async def export(run: Path, out: Path | None = None, program: int | None = None)
         commit = _chosen(reader, problem, run, program)
         text = reader.text(commit.program.id)
         lineage = _lineage(reader, commit)
-        evaluations = sum(reader.statuses().values())
+        programs = sum(reader.statuses().values())
     if row.problem_digest != problem.digest:
         raise ProblemError(
             f"{problem.folder}: has changed since the run {run.name}. "
             "Restore its files to export from that run."
         )
     module = module_text(problem, text, commit.evaluation.objective, run.name, commit.program.id)
-    again = await evaluate_fresh(problem, program_of(module), config.sandbox)
-    _check_same(commit, again, problem)
+    evaluations = await evaluate_enough(problem, program_of(module), config.sandbox)
+    for again in evaluations:
+        _check_same(commit, again, problem)
+    again, spreads = evaluations[0], spreads_of(evaluations)
+    in_run = commit.evaluation.objective
+    assert in_run is not None, "only valid programs are chosen"
+    measured = spreads[problem.spec.objective.metric]
+    module = module_text(problem, text, measured.median, run.name, commit.program.id)
     folder = out or run / ("best" if program is None else f"program-{program}")
     result = {
         "format": FORMAT,
@@ -89,9 +100,14 @@ async def export(run: Path, out: Path | None = None, program: int | None = None)
         "objective": {
             "metric": problem.spec.objective.metric,
             "direction": problem.spec.objective.direction,
-            "value": again.objective,
+            "value": measured.median,
+            "in_run": in_run,
         },
-        "metrics": again.metrics,
+        "metrics": {name: spread.median for name, spread in spreads.items()},
+        "measured": {
+            "evaluations": len(evaluations),
+            "varying": {name: _spread_facts(spread) for name, spread in spreads.items() if spread.width},
+        },
         "feedback": again.feedback,
         "references": [record.model_dump(mode="json") for record in problem.records],
         "program": {
@@ -105,7 +121,7 @@ async def export(run: Path, out: Path | None = None, program: int | None = None)
         "run": {
             "id": run.name,
             "seed": row.seed,
-            "programs": evaluations,
+            "programs": programs,
             "version": row.version,
             "began": row.created_at,
         },
@@ -118,8 +134,12 @@ async def export(run: Path, out: Path | None = None, program: int | None = None)
     pictures, note = _write(problem, folder, module, result, artifact_of(again))
     if problem.trust == "shared":
         note = "\n".join(filter(None, (note, SHARED_NOTE)))
-    assert again.objective is not None
-    return Exported(folder, folder / problem.language.file, pictures, again.objective, note)
+    return Exported(folder, folder / problem.language.file, pictures, measured.median, note, in_run, measured)
+
+
+def _spread_facts(spread: Spread) -> dict[str, Any]:
+    facts = {"median": spread.median, "low": spread.low, "high": spread.high}
+    return {**facts, "deviation": spread.deviation, "values": list(spread.values)}
 
 
 def _chosen(reader: Reader, problem: Problem, run: Path, program: int | None) -> Commit:

@@ -1,21 +1,23 @@
-"""Score an export again in fresh processes and compare."""
+"""Score an export again in fresh processes and compare: exactly, or within what is measured not to repeat."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, Field
 
+from evolve._spread import Spread
 from evolve._toml import validate
 from evolve.errors import UsageError
-from evolve.export._evaluate import artifact_of, evaluate_fresh
+from evolve.export._evaluate import artifact_of, evaluate_enough, spreads_of
 from evolve.export._export import FORMAT, solution_text
 from evolve.export._module import program_of
 from evolve.pipeline import Evaluation
-from evolve.problem import Problem, Scalar, load_problem
+from evolve.problem import Problem, Value, load_problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +26,20 @@ class Verification:
 
     Attributes:
         claimed: The objective value in `result.json`.
-        found: The value measured now; None when the program is not valid.
+        found: The value measured now, the median where it does not repeat; None when the program is not
+            valid.
         differences: What does not agree, a line each; empty when the export holds.
         trust: "separate", or "shared" when the program could have written its own score.
+        measured: All that was measured now of the objective; None when the program is not valid.
+        varying: Metrics that do not repeat, so that they are compared within their spread.
     """
 
     claimed: float
     found: float | None
     differences: list[str]
     trust: str = "separate"
+    measured: Spread | None = None
+    varying: tuple[str, ...] = ()
 
 
 class _Program(BaseModel):
@@ -42,7 +49,7 @@ class _Program(BaseModel):
 
 class _Problem(BaseModel):
     path: str
-    params: dict[str, Scalar]
+    params: dict[str, Value]
     digest: str
 
 
@@ -60,7 +67,11 @@ class _Claim(BaseModel):
 
 
 async def verify(folder: Path, problem: str | None = None, policy: str | None = None) -> Verification:
-    """Run an exported program again and compare every metric exactly.
+    """Run an exported program again and compare every metric.
+
+    Exactly, unless the problem declares a stage whose results do not repeat: then the program is
+    evaluated several times, and what varies must have been claimed within the spread that is measured now.
+    What the export says of its own spread is not believed: a wide one would hold against anything.
 
     Args:
         folder: The export.
@@ -79,28 +90,43 @@ async def verify(folder: Path, problem: str | None = None, policy: str | None = 
         differences.append(f"{claim.program.file} was changed since its export")
     if declared.digest != claim.problem.digest:
         differences.append(f"the problem in {declared.folder} was changed since the export")
-    again = await evaluate_fresh(declared, program_of(text), policy)
+    evaluations = await evaluate_enough(declared, program_of(text), policy)
     claimed = claim.objective.value
-    if again.status != "valid":
-        differences.append(f"the program is {again.status}: {again.feedback}")
-    elif declared.steady:
-        differences += [
-            f"{name}: claimed {value!r}, found {again.metrics.get(name)!r}"
-            for name, value in claim.metrics.items()
-            if again.metrics.get(name) != value
-        ]
-        differences += _solution_differences(folder, again)
-        if again.objective != claimed:
-            differences.append(f"objective: claimed {claimed!r}, found {again.objective!r}")
-    return Verification(claimed, again.objective, differences, declared.trust)
+    failed = next((again for again in evaluations if again.status != "valid"), None)
+    if failed is not None:
+        differences.append(f"the program is {failed.status}: {failed.feedback}")
+        return Verification(claimed, None, differences, declared.trust)
+    spreads = spreads_of(evaluations)
+    measured = spreads[declared.spec.objective.metric]
+    for name, value in claim.metrics.items():
+        differences += _difference(name, value, spreads.get(name))
+    differences += _solution_differences(folder, evaluations)
+    differences += _difference("objective", claimed, measured)
+    varying = tuple(name for name, spread in spreads.items() if spread.width)
+    return Verification(claimed, measured.median, differences, declared.trust, measured, varying)
 
 
-def _solution_differences(folder: Path, again: Evaluation) -> list[str]:
-    """Compare `solution.json`, where there is one, with the solution found again."""
+def _difference(name: str, claimed: float, found: Spread | None) -> list[str]:
+    """Say what does not agree about one value: a line, or none."""
+    if found is None:
+        return [f"{name}: claimed {claimed!r}, found None"]
+    if found.allows(claimed):
+        return []
+    if not found.width:
+        return [f"{name}: claimed {claimed!r}, found {found.median!r}"]
+    return [
+        f"{name}: claimed {claimed!r}, measured {found.low:.6g} to {found.high:.6g} "
+        f"in {len(found.values)} evaluations"
+    ]
+
+
+def _solution_differences(folder: Path, evaluations: Sequence[Evaluation]) -> list[str]:
+    """Compare `solution.json`, where there is one, with the solution found again if that repeats."""
     path = folder / "solution.json"
-    if not path.exists() or path.read_text(encoding="utf-8", errors="replace") == solution_text(
-        artifact_of(again)
-    ):
+    found = {solution_text(artifact_of(again)) for again in evaluations}
+    if not path.exists() or len(found) > 1:
+        return []
+    if path.read_text(encoding="utf-8", errors="replace") in found:
         return []
     return ["solution.json is not what the program returns, as verified by the scorer"]
 

@@ -175,8 +175,9 @@ def _look_into(draft: Draft, source: Path, files: list[Path], options: dict[str,
     if drop:
         options["drop"] = drop
         draft.left.append(
-            f"Metrics that sound like measured times: {', '.join(drop)}. With them no run could be repeated; "
-            "options.drop lists them."
+            f"Metrics that sound like measured times: {', '.join(drop)}. With them no run could be repeated, "
+            "so they do not count in a mean that takes the place of the score either; options.drop lists "
+            "them."
         )
     if starts_programs(texts.values()):
         options["subprocesses"] = True
@@ -198,7 +199,11 @@ def _look_into(draft: Draft, source: Path, files: list[Path], options: dict[str,
 
 def _report(draft: Draft, source: Path, files: list[Path], digest: str) -> str:
     title = TITLES[draft.layout]
-    carried = "\n".join(f"| {_cell(there)} | {_cell(here)} |" for there, here in draft.carried)
+    rows = [f"| {_cell(there)} | {_cell(here)} |" for there, here in draft.carried]
+    carried = "\n".join([f"| {title} | here |", "|---|---|", *rows])
+    carried = (
+        carried if rows else "The evaluator and the program to begin with; there were no settings to read."
+    )
     left = "\n".join(f"- {sentence}" for sentence in draft.left) or "- Nothing."
     return f"""# Imported from {title}
 
@@ -212,8 +217,6 @@ you believe them; `evolve show` and exports mark their results as `shared`.
 
 ## Carried over
 
-| {title} | here |
-|---|---|
 {carried}
 
 ## Not carried over

@@ -127,7 +127,11 @@ def _edit_lines(text: str, context: Context) -> Change | None:
     count = 1 + int(rng.integers(_LONGEST_MOVE))
     moved, rest = lines[at : at + count], lines[:at] + lines[at + count :]
     to = min(pick(rng, full), len(rest))
-    return _joined(rest[:to] + moved + rest[to:]), f"moved {len(moved)} lines from {at + 1} to {to + 1}"
+    return _joined(rest[:to] + moved + rest[to:]), f"moved {_lines(len(moved))} from {at + 1} to {to + 1}"
+
+
+def _lines(count: int) -> str:
+    return "1 line" if count == 1 else f"{count} lines"
 
 
 def _shorten(text: str, context: Context) -> Change | None:
@@ -137,7 +141,7 @@ def _shorten(text: str, context: Context) -> Change | None:
         return None
     at = pick(context.rng, full)
     count = 1 + int(context.rng.integers(_LONGEST_MOVE))
-    return _joined(lines[:at] + lines[at + count :]), f"deleted {count} lines from line {at + 1}"
+    return _joined(lines[:at] + lines[at + count :]), f"deleted {_lines(count)} from line {at + 1}"
 
 
 def _splice(text: str, context: Context) -> Change | None:

@@ -6,9 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from evolve._brief import brief
+from evolve._toml import suggest
 from evolve.pipeline._declared import refuse
 from evolve.pipeline._stage import Case, StageResult
 from evolve.problem import Problem, StageSpec
+from evolve.sandbox import Verdict
+
+_VALUE_CHARS = 40
+_MOST_VALUES = 8
+_MOST_PRINTED = 8000
+"""Characters of what a scorer prints that are kept of one stage, over all cases."""
 
 
 def chosen_cases(problem: Problem, spec: StageSpec) -> tuple[Case, ...]:
@@ -35,8 +43,40 @@ def case_numbers(problem: Problem, spec: StageSpec) -> tuple[int, ...]:
 
 
 def case_name(case: Case) -> str:
-    """Return how feedback begins that is about one case."""
-    return f"case {case}: " if case else ""
+    """Return how feedback begins that is about one case; of long values the beginning."""
+    if not case:
+        return ""
+    values = [f"{name!r}: {brief(value, _VALUE_CHARS)}" for name, value in case.items()]
+    more = [] if len(values) <= _MOST_VALUES else [f"... {len(values) - _MOST_VALUES} more"]
+    return f"case {{{', '.join([*values[:_MOST_VALUES], *more])}}}: "
+
+
+def odd_cases(problem: Problem) -> str:
+    """Name the arguments that not all cases have, which may be misspelt; an empty text without any."""
+    names: dict[str, list[int]] = {name: [] for case in problem.cases for name in case}
+    for number, case in enumerate(problem.cases):
+        for name in case:
+            names[name].append(number)
+    odd = {name: found for name, found in names.items() if len(found) < len(problem.cases)}
+    notes = []
+    for name, found in odd.items():
+        where = ", ".join(f"cases[{number}]" for number in found[:_MOST_VALUES])
+        near = suggest(name, [other for other in names if other != name])
+        notes.append(f"; {name!r} is an argument of {where} alone.{near}")
+    return "".join(notes[:2])
+
+
+def with_printed(problem: Problem, before: str, case: Case, verdict: Verdict) -> str:
+    """Add what the scorer printed about a case to what was printed before, marked as the scorer's.
+
+    It is for the problem's author and never goes into a prompt.
+    """
+    said = verdict.printed.strip("\n")
+    if not said or len(before) >= _MOST_PRINTED:
+        return before
+    about = f" on {case_name(case).removesuffix(': ')}" if case else ""
+    added = f"{problem.spec.scorer} printed{about}:\n{said}\n"
+    return before + ("" if not before or before.endswith("\n") else "\n") + added
 
 
 def spread_of(metric: str) -> str:

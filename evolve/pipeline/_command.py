@@ -24,7 +24,7 @@ from evolve.pipeline._declared import (
 )
 from evolve.pipeline._running import limits_of
 from evolve.pipeline._stage import OK, Case, Outputs, Parsed, Ports, StageResult, Task
-from evolve.problem import Problem, Scalar, StageSpec
+from evolve.problem import Problem, StageSpec, Value
 from evolve.sandbox import CodecError, CommandResult, encode
 from evolve.sandbox import Command as Order
 
@@ -206,22 +206,23 @@ class Command:
             return None, replace(total, status="failed", feedback=f"{case_name(case)}cannot be read: {error}")
 
 
-def _filled(word: str, plan: _Plan, arguments: Mapping[str, Scalar]) -> str:
+def _filled(word: str, plan: _Plan, arguments: Mapping[str, Value]) -> str:
     """Fill in the names of a word; only plain names, so that no attribute of anything can be reached."""
     if "{" not in word and "}" not in word:
         return word
     return _format(word, {"file": plan.file, **arguments})
 
 
-def _stdin(plan: _Plan, arguments: Mapping[str, Scalar]) -> bytes:
+def _stdin(plan: _Plan, arguments: Mapping[str, Value]) -> bytes:
     if plan.input == "json":
         return (json.dumps(dict(arguments)) + "\n").encode()
     text = _format(plan.input, arguments)
     return (text if text.endswith("\n") else text + "\n").encode("utf-8", "replace")
 
 
-def _format(template: str, values: Mapping[str, Scalar]) -> str:
-    return template.format_map({name: str(value) for name, value in values.items()})
+def _format(template: str, values: Mapping[str, Value]) -> str:
+    plain = {name: json.dumps(v) if isinstance(v, list) else str(v) for name, v in values.items()}
+    return template.format_map(plain)
 
 
 def _added(total: StageResult, ran: CommandResult) -> StageResult:
@@ -256,7 +257,7 @@ def _ranges(problem: Problem, spec: StageSpec) -> _Ranges:
     return {name: (low, high) for name, (low, high) in given.items()}
 
 
-def _check_fresh(problem: Problem, spec: StageSpec, plan: _Plan, example: Mapping[str, Scalar]) -> None:
+def _check_fresh(problem: Problem, spec: StageSpec, plan: _Plan, example: Mapping[str, Value]) -> None:
     for name in plan.fresh:
         if type(example.get(name)) is not int:
             raise ProblemError(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from evolve._toml import suggest
 from evolve.errors import ProblemError
-from evolve.problem import Problem, StageSpec
+from evolve.languages import PYTHON
+from evolve.problem import BUILTIN_METRICS, DESCRIPTORS, TEXT_METRICS, Problem, StageSpec
 
 
 def place(problem: Problem, spec: StageSpec) -> str:
@@ -57,3 +60,13 @@ def words_option(problem: Problem, spec: StageSpec, option: str, default: tuple[
     if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
         raise refuse(problem, spec, option, "a list of texts")
     return tuple(value)
+
+
+def not_delivered(metric: str, delivered: Iterable[str], problem: Problem) -> str:
+    """Say that a declared metric is missing, with the one that may be meant and all that there are."""
+    found = sorted(delivered)
+    computed = BUILTIN_METRICS if problem.spec.candidate.language == PYTHON else TEXT_METRICS
+    near = suggest(metric, [*found, *computed, *DESCRIPTORS])
+    delivers = f"delivered are {', '.join(found)}" if found else "nothing was delivered"
+    what = "correct the name in problem.toml, or let the scorer return it"
+    return f"no stage delivered the declared metric {metric!r}.{near} {what}; {delivers}"

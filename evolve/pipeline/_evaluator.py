@@ -106,6 +106,7 @@ class Evaluate:
             "entry": candidate.entry,
             "thresholds": options.thresholds,
             "features": options.features,
+            "drop": options.drop,
             "arguments": options.arguments,
             "standins": _standins(options.layout) if options.standins else {},
         }

@@ -7,12 +7,12 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evolve.errors import ProblemError, SandboxError
-from evolve.pipeline._declared import place
+from evolve.pipeline._declared import not_delivered, place
 from evolve.pipeline._lanes import CPU, Lanes
 from evolve.pipeline._load import asks, load_stages
 from evolve.pipeline._recall import Recall
@@ -267,7 +267,7 @@ class Pipeline:
         spec = self._problem.spec
         missing = declared_metrics(spec) - metrics.keys()
         if missing:
-            text = _missed(min(missing), results)
+            text = _missed(min(missing), metrics, results, self._problem)
             return Evaluation("error", None, None, metrics, text, results, wall_s)
         measures = tuple(metrics[measure.metric] for measure in spec.measures)
         cases = {name: values for result in results.values() for name, values in result.cases.items()}
@@ -309,9 +309,9 @@ def _checked(problem: Problem, spec: StageSpec, result: StageResult) -> StageRes
     return result
 
 
-def _missed(metric: str, results: Results) -> str:
+def _missed(metric: str, delivered: Iterable[str], results: Results, problem: Problem) -> str:
     """Say that a declared metric is missing, and which stages had nothing to do."""
     idle = [f"{name} had nothing to do: {r.feedback}" for name, r in results.items() if r.status == IDLE]
-    return "; ".join(
-        (f"no stage delivered the declared metric {metric!r}", *(idle or ["add it in the scorer"]))
-    )
+    if not idle:
+        return not_delivered(metric, delivered, problem)
+    return "; ".join((f"no stage delivered the declared metric {metric!r}", *idle))

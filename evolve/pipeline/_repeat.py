@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from evolve.errors import ProblemError
-from evolve.pipeline._cases import Row, case_name, chosen_cases, spread_of, united, worst_of
+from evolve.pipeline._cases import Row, case_name, chosen_cases, spread_of, united, with_printed, worst_of
 from evolve.pipeline._declared import flag_option, known_options, place, refuse, text_option
 from evolve.pipeline._early_stop import check_early_stop, lost, out_of_bounds
 from evolve.pipeline._running import run_case
@@ -92,9 +92,11 @@ class Repeat:
         verdict = await task.executor.score(
             ran.output, case | given, artifact=task.artifact, timeout_s=_SCORE_S
         )
+        said = with_printed(task.problem, total.printed, case | given, verdict)
+        total = replace(total, printed=said)
         if verdict.status != "valid":
             return replace(total, status=verdict.status, feedback=where + verdict.feedback), total
-        values.append(Row(verdict.metrics, where + verdict.feedback))
+        values.append(Row(verdict.metrics, verdict.feedback and where + verdict.feedback))
         found.artifacts.append(verdict.artifact)
         return None, total
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from evolve.errors import ProblemError
 from evolve.models import Ask
-from evolve.problem import Problem, Scalar, StageSpec
+from evolve.problem import Problem, StageSpec, Value
 from evolve.sandbox import Executor
 
 OK = "ok"
@@ -21,7 +21,7 @@ NOT_RUN = (SKIPPED, IDLE)
 STATUSES = (OK, "refused", "failed", "timeout", "memory", "invalid", "gated", "error", IDLE)
 """What a stage may answer; see `StageResult`."""
 
-Case = dict[str, Scalar]
+Case = dict[str, Value]
 T = TypeVar("T")
 
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from evolve.languages import PYTHON, code_lines, tokens
-from evolve.pipeline._cases import Row, case_name, chosen_cases, united
+from evolve.pipeline._cases import Row, case_name, chosen_cases, odd_cases, united, with_printed
 from evolve.pipeline._command import Command
 from evolve.pipeline._declared import known_options as _known_options
 from evolve.pipeline._descriptors import Descriptors
@@ -60,7 +60,8 @@ class Parse:
             return _refused(f"the program must define `def {candidate.entry}(...)` at top level")
         if not accepts(entry, task.problem.arguments):
             names = ", ".join(task.problem.arguments) or "none"
-            return _refused(f"`{candidate.entry}` must be callable with the keyword arguments {names}")
+            text = f"`{candidate.entry}` must be callable with the keyword arguments {names}"
+            return _refused(text + odd_cases(task.problem))
         return StageResult(value=Parsed(tree))
 
     @staticmethod
@@ -188,16 +189,18 @@ class ScoreOutputs:
         """See `Stage.execute`."""
         rows: list[Row] = []
         artifacts: list[bytes] = []
+        printed = ""
         for case, output in task.read(Outputs).cases:
             verdict = await task.executor.score(
                 output, case, artifact=task.artifact, timeout_s=self._limit(task.spec)
             )
             where = case_name(case)
+            printed = with_printed(task.problem, printed, case, verdict)
             if verdict.status != "valid":
-                return StageResult(verdict.status, feedback=where + verdict.feedback)
-            rows.append(Row(verdict.metrics, where + verdict.feedback))
+                return StageResult(verdict.status, feedback=where + verdict.feedback, printed=printed)
+            rows.append(Row(verdict.metrics, verdict.feedback and where + verdict.feedback))
             artifacts.append(verdict.artifact)
-        found = united(task.problem, task.spec, rows)
+        found = replace(united(task.problem, task.spec, rows), printed=printed)
         return replace(found, value=Scored(artifacts)) if found.status == OK else found
 
 

@@ -24,8 +24,10 @@ from evolve.problem._spec import (
     Record,
     Scalar,
     StageSpec,
+    Value,
     case_metric,
     check_cells,
+    check_value,
     with_descriptors,
 )
 
@@ -48,8 +50,10 @@ __all__ = [
     "Scalar",
     "Score",
     "StageSpec",
+    "Value",
     "case_metric",
     "check_cells",
+    "check_value",
     "declared_metrics",
     "list_problems",
     "load_problem",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from evolve._brief import brief, shown
 from evolve._data_dirs import data_dir
 from evolve._toml import load_toml, suggest
 from evolve.errors import ProblemError, UsageError
@@ -21,7 +21,8 @@ from evolve.problem._spec import (
     Candidate,
     ProblemSpec,
     Record,
-    Scalar,
+    Value,
+    check_value,
     with_descriptors,
 )
 from evolve.source import find_function, parse
@@ -55,7 +56,7 @@ class Problem:
 
     folder: Path
     spec: ProblemSpec
-    params: dict[str, Scalar]
+    params: dict[str, Value]
     seeds: tuple[tuple[str, str], ...]
     blocks: tuple[Block, ...]
     digest: str
@@ -97,14 +98,14 @@ class Problem:
             names.update(dict.fromkeys(case))
         return tuple(names)
 
-    def entry_arguments(self, case: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    def entry_arguments(self, case: Mapping[str, Value]) -> dict[str, Value]:
         """Return the keyword arguments that the entry receives for a case."""
         declared = self.spec.candidate.arguments
         names = self.params if declared is None else declared
         return {name: self.params[name] for name in names} | dict(case)
 
     @property
-    def cases(self) -> tuple[dict[str, Scalar], ...]:
+    def cases(self) -> tuple[dict[str, Value], ...]:
         """The cases to evaluate; one without arguments when none is declared."""
         return self.spec.cases or ({},)
 
@@ -123,7 +124,7 @@ class Problem:
         )
 
 
-def load_problem(name_or_path: str | Path, params: Mapping[str, Scalar] | None = None) -> Problem:
+def load_problem(name_or_path: str | Path, params: Mapping[str, Value] | None = None) -> Problem:
     """Load a shipped problem by name, or any problem by the path of its folder.
 
     Args:
@@ -197,6 +198,11 @@ def _find(name_or_path: str | Path) -> Path:
     if os.path.isfile(shipped / str(name_or_path) / "problem.toml"):
         return shipped / str(name_or_path)
     names = sorted(p.parent.name for p in shipped.glob("*/problem.toml"))
+    here = (
+        [str(p.parent) for p in sorted(Path(path.parent).glob("*/problem.toml"))]
+        if len(str(path)) < 1000
+        else []
+    )
     if os.path.isdir(path):
         raise UsageError(
             f"{path}: is a folder without a problem.toml. Give the folder of a declared problem. For one of "
@@ -204,7 +210,7 @@ def _find(name_or_path: str | Path) -> Path:
         )
     raise UsageError(
         f"problem {str(name_or_path)!r}: no shipped problem has this name and no folder has this path."
-        f"{suggest(str(name_or_path), names)} Shipped: {', '.join(names)}."
+        f"{suggest(str(name_or_path), [*here, *names])} Shipped: {', '.join(names)}."
     )
 
 
@@ -322,23 +328,26 @@ def _load_block(folder: Path, file: str, call: str, declared_in: Path) -> Block:
     return Block(name=path.stem, text=text, call=call, doc=ast.get_docstring(tree) or "")
 
 
-def _override(problem: Problem, params: Mapping[str, Scalar]) -> dict[str, Scalar]:
+def _override(problem: Problem, params: Mapping[str, Value]) -> dict[str, Value]:
     settled = dict(problem.params)
     for key, value in params.items():
         if key not in settled:
+            has = ", ".join(f"{name}={shown(known)}" for name, known in settled.items())
             raise UsageError(
                 f"parameter {key!r}: {problem.name} has no such parameter.{suggest(key, settled)} "
-                f"It has: {', '.join(f'{k}={v}' for k, v in settled.items()) or 'none'}."
+                f"It has: {has or 'none'}."
             )
         default = settled[key]
         if isinstance(default, float) and type(value) is int:
             value = float(value)
         if type(value) is not type(default):
             raise UsageError(
-                f"parameter {key!r}: must be of type {type(default).__name__} like its default {default!r}, "
-                f"got {value!r}."
+                f"parameter {key!r}: must be of type {type(default).__name__} like its default "
+                f"{brief(default)}, got {brief(value)}."
             )
-        if isinstance(value, float) and not math.isfinite(value):
-            raise UsageError(f"parameter {key!r}: must be finite, got {value!r}.")
+        try:
+            check_value(value)
+        except ValueError as error:
+            raise UsageError(f"parameter {key!r}: {error}, got {brief(value)}.") from None
         settled[key] = value
     return settled

@@ -13,6 +13,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PlainValidator,
     Strict,
     ValidationInfo,
     field_validator,
@@ -20,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from evolve._brief import brief
 from evolve.languages import LANGUAGES, PYTHON
 from evolve.problem._aggregate import Aggregate
 from evolve.problem._condition import Condition
@@ -27,6 +29,44 @@ from evolve.problem._condition import Condition
 Scalar = bool | int | float | str
 MAX_CELLS = 10_000_000
 """The finest grid that measures may declare."""
+MAX_DEPTH = 8
+"""How deep lists in `[params]` and `[[cases]]` may be nested."""
+MAX_ITEMS = 100_000
+"""How many items a value may hold, over all of its lists."""
+MAX_TEXT = 2_000_000
+"""How many characters a value may hold, over all of its texts."""
+
+
+def check_value(value: Any) -> Value:
+    """Return a value of `[params]` or `[[cases]]` when it is plain and of bounded size.
+
+    Raises:
+        ValueError: it is something else; says what it has to be.
+    """
+    items = chars = 0
+    left = [(value, 0)]
+    while left:
+        item, depth = left.pop()
+        if type(item) is list:
+            items += len(item)
+            if depth == MAX_DEPTH or items > MAX_ITEMS:
+                raise ValueError(
+                    f"must be nested at most {MAX_DEPTH} deep and hold at most {MAX_ITEMS:,} items"
+                )
+            left += [(inner, depth + 1) for inner in item]
+        elif type(item) is str:
+            chars += len(item)
+            if chars > MAX_TEXT:
+                raise ValueError(f"must hold at most {MAX_TEXT:,} characters of text")
+        elif type(item) not in (bool, int, float) or (type(item) is float and not math.isfinite(item)):
+            what = "must be a finite number, a text, true or false, or a list of these"
+            raise ValueError(what if item is value else f"{what}; one of its items is {brief(item)}")
+    plain: Value = value
+    return plain
+
+
+Value = Annotated[bool | int | float | str | list[Any], PlainValidator(check_value)]
+"""What a parameter or an argument of a case may be; lists hold the same."""
 
 _Whole = Annotated[int, Strict()]
 _Number = Annotated[float, Strict()]
@@ -355,7 +395,7 @@ class ProblemSpec(Table):
     """The whole of `problem.toml`."""
 
     problem: ProblemInfo
-    params: dict[str, Scalar] = Field(default_factory=dict)
+    params: dict[str, Value] = Field(default_factory=dict)
     candidate: Candidate
     objective: Objective
     objectives: tuple[FurtherObjective, ...] = ()
@@ -363,7 +403,7 @@ class ProblemSpec(Table):
     measures: Annotated[tuple[Measure, ...], AfterValidator(_not_empty)]
     stages: tuple[StageSpec, ...] = DEFAULT_STAGES
     blocks: tuple[BlockSpec, ...] = ()
-    cases: tuple[dict[str, Scalar], ...] = ()
+    cases: tuple[dict[str, Value], ...] = ()
     """Further keyword arguments of the entry, one evaluation each; omitted: one case without any."""
     scorer: str = "score.py"
     """The trusted scorer: defines `score(output, params, case)`."""

@@ -20,7 +20,7 @@ class ProblemView:
         entry: Name of the function to define.
         arguments: Names of its parameters.
         returns: Names of the values that it returns, possibly empty.
-        params: The problem's parameters with the values of this run.
+        params: The problem's parameters with the values of this run; long texts and lists are cut, as text.
         metric: The objective metric.
         direction: What is better.
         timeout_s: Wall-clock limit of one evaluation in seconds.

@@ -96,9 +96,11 @@ class Verdict:
         metrics: Finite floats by name; empty unless valid.
         feedback: Text for the next proposer.
         artifact: Encoded plain data that shows the solution, when asked for.
+        printed: The beginning of what the scorer printed, for its author alone.
     """
 
     status: str
     metrics: dict[str, float]
     feedback: str
     artifact: bytes = b""
+    printed: str = ""

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol, TypeVar, runtime_checkable
 
-from evolve.problem import Problem, Scalar
+from evolve.problem import Problem, Value
 from evolve.sandbox._answers import Command, CommandResult, RunResult, Verdict
 from evolve.sandbox._learned import Learned
 from evolve.sandbox._limits import Limits
@@ -46,7 +46,7 @@ class Executor(Protocol):
         ...
 
     async def score(
-        self, output: bytes, case: dict[str, Scalar], *, artifact: bool, timeout_s: float
+        self, output: bytes, case: dict[str, Value], *, artifact: bool, timeout_s: float
     ) -> Verdict:
         """Judge an output; raises SandboxError when the scorer's process dies."""
         ...
@@ -186,7 +186,7 @@ class LocalExecutor:
             return await zygote.command(command, limits)
 
     async def score(
-        self, output: bytes, case: dict[str, Scalar], *, artifact: bool, timeout_s: float
+        self, output: bytes, case: dict[str, Value], *, artifact: bool, timeout_s: float
     ) -> Verdict:
         """See `Executor.score`."""
         async with self._lent(self._scorers) as scorer:

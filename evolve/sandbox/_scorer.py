@@ -6,6 +6,8 @@ runs a program: it sees only the encoded data that a program returned.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import math
 import os
 import signal
@@ -22,6 +24,31 @@ from evolve.sandbox import _codec, _kernel, _wire
 from evolve.sandbox.layers import _namespaces
 
 _FEEDBACK_CHARS = 8000
+_PRINTED_CHARS = 4000
+
+
+class _Printed(io.TextIOBase):
+    """Keeps the beginning of what the scorer prints, and counts the rest."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._room = _PRINTED_CHARS
+        self._left_out = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        kept = text[: self._room]
+        self._room -= len(kept)
+        self._left_out += len(text) - len(kept)
+        if kept:
+            self._parts.append(kept)
+        return len(text)
+
+    def text(self) -> str:
+        more = f"\n[{self._left_out:,} characters left out]" if self._left_out else ""
+        return "".join(self._parts).encode("utf-8", "replace").decode() + more
 
 
 def main() -> None:
@@ -41,7 +68,10 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # nobody reads it from now on, so it must not fill up
     while True:
         head, body, _ = _wire.receive(control)
-        control.sendall(_wire.pack(*_judge(score, head, body)))
+        printed = _Printed()
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            verdict, artifact = _judge(score, head, body)
+        control.sendall(_wire.pack({**verdict, "printed": printed.text()}, artifact))
 
 
 def _load(path: Path) -> Callable[..., Score]:

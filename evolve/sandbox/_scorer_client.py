@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from evolve.errors import ProblemError, SandboxError
-from evolve.problem import Problem, Scalar
+from evolve.problem import Problem, Value
 from evolve.sandbox import _wire
 from evolve.sandbox._answers import Verdict
 from evolve.sandbox._process import HelperProcess
@@ -35,7 +35,7 @@ class Scorer:
             self._process = None
 
     async def score(
-        self, output: bytes, case: dict[str, Scalar], *, artifact: bool, timeout_s: float
+        self, output: bytes, case: dict[str, Value], *, artifact: bool, timeout_s: float
     ) -> Verdict:
         process = await self.ensure()
         loop = asyncio.get_running_loop()
@@ -55,4 +55,5 @@ class Scorer:
         except asyncio.CancelledError:
             self.close()
             raise
-        return Verdict(reply["verdict"], reply.get("metrics", {}), reply["feedback"], body)
+        metrics = reply.get("metrics", {})
+        return Verdict(reply["verdict"], metrics, reply["feedback"], body, reply["printed"])

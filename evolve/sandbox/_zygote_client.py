@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from evolve.errors import ProblemError, SandboxError
-from evolve.problem import Problem, Scalar
+from evolve.problem import Problem, Value
 from evolve.sandbox import _child, _codec, _wire
 from evolve.sandbox._answers import Command, CommandResult, RunResult
 from evolve.sandbox._learned import Learned
@@ -32,7 +32,7 @@ _MOST_GROWTH_KB = 64 * 1024
 _ANSWER = {"exit": int, "stdout": bytes, "stderr": bytes, "files": dict, "wall_s": float, "cpu_s": float}
 _NODES = 1 + 2 * len(_ANSWER)
 
-Arguments = dict[str, Scalar]
+Arguments = dict[str, Value]
 
 
 class Zygote:

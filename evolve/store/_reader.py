@@ -209,6 +209,8 @@ class Reader:
             return StoreError(f"{self.path}: the file is damaged (a row of program {program} is missing).")
         has = f"this run has programs 1 to {last}." if last else "this run has no programs yet."
         still = " It is not committed." if program < last else ""
+        if self.calls(ticket=program):
+            still += f" What was asked for it is on record: evolve show RUN {program} --prompt --reply."
         return UsageError(f"program {program}: {has}{still}")
 
     def committed(self) -> int:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from evolve.authoring import new_problem
 from evolve.authoring.checks import Finding, Report, check_problem
+from evolve.authoring.checks._declaration import last_line
 from evolve.authoring.checks._tampering import _CHOSEN
 from evolve.authoring.checks._wrong import Wrong, wrong_outputs
 from evolve.errors import UsageError
@@ -157,6 +159,45 @@ def test_a_random_scorer_is_found_and_its_noise_measured(tmp_path: Path) -> None
     assert findings["seeds: seed.py repeats"].outcome == "warning"
     assert "the scorer is random: value" in findings["seeds: seed.py repeats"].found
     assert "standard deviation" in findings["seeds: seed.py noise"].found
+
+
+@pytest.mark.parametrize(("width", "outcome"), [(4.0, "warning"), (0.0001, "ok")])
+def test_declared_noise_is_set_beside_what_matters(tmp_path: Path, width: float, outcome: str) -> None:
+    luck = f"{width} * ((time.perf_counter_ns() // 1000) % 97) / 97 + 5.0"
+    score = "import time\n" + STRICT.replace("float(sum(output)),", f"{luck},")
+    stages = [
+        {"name": "parse", "kind": "parse"},
+        {"name": "run", "kind": "run", "needs": ["parse"]},
+        {"name": "score", "kind": "score", "needs": ["run"], "deterministic": False},
+    ]
+    folder = toy_problem(tmp_path, seed=SEED, score=score, stages=stages, problem=STATEMENT)
+    report = asyncio.run(check_problem(folder, repeats=8, groups=("seeds",)))
+    found = by_name(report)["seeds: seed.py noise"]
+    assert found.outcome == outcome, found
+    assert re.search(r"gains below \S+, \d+% of the seed's value, are luck", found.found)
+    assert ("docs/how-to/noisy-scores.md" in found.advice) == (outcome == "warning")
+    assert by_name(report)["seeds: seed.py repeats"].expected == "declared to vary"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("Traceback ...\n  File x\nValueError: why\n", "ValueError: why"),
+        ("compiling failed\na.c:3:9: error: no x\n    3 | x = 1\n      | ^~~~\n", "a.c:3:9: error: no x"),
+        ("error[E0425]: no `x`\n --> a.rs:1:5\n", "error[E0425]: no `x`"),
+        ("", ""),
+    ],
+)
+def test_the_line_that_says_most_is_shown(text: str, line: str) -> None:
+    assert last_line(text) == line
+
+
+def test_a_seed_out_of_time_names_the_limit(tmp_path: Path) -> None:
+    seed = "def solve(n):\n    while True:\n        pass\n"
+    folder = toy_problem(tmp_path, seed=seed, score=STRICT, candidate={"timeout_s": 0.2}, problem=STATEMENT)
+    found = check(folder, "seeds")["seeds: seed.py is valid"]
+    assert found.outcome == "failed"
+    assert found.advice.startswith("Raise candidate.timeout_s, or make the seed faster.")
 
 
 def test_a_random_program_is_found(tmp_path: Path) -> None:

@@ -228,10 +228,24 @@ def judge(result: float) -> float:
     [
         (values, nearness, {}, "case 1 must have the arguments of values"),
         (values, nearness, {"cases": [{"count": 2, "stop": 1}]}, "got count, stop"),
-        (values, nearness, {"cases": [{"count": [1]}]}, "must be a number, text or truth value, got list"),
+        (
+            values,
+            nearness,
+            {"cases": [{"count": (1,)}]},
+            r"'count' of case 1 must be a finite number, .*\(1,\)",
+        ),
+        (values, nearness, {"cases": {"count": 2}}, "cases: must be a list of dicts, one for each call"),
+        (values, nearness, {"cases": ["count"]}, "cases: must be a list of dicts, one for each call"),
+        (values, nearness, {"cases": CASES, "sed": 3}, "no argument 'sed'. Did you mean 'seed'"),
+        (
+            values,
+            nearness,
+            {"cases": CASES, "direction": "min"},
+            "^direction: must be 'maximize' or 'minimize'",
+        ),
         (values, nearness, {"cases": [{"count": 2}]}, "nearness wants 'start', which case 1 does not have"),
         (constant, constant, {}, "must take the result as its first parameter"),
-        (constant, itself, {"direction": "up"}, "must be maximize or minimize"),
+        (constant, itself, {"direction": "up"}, "must be 'maximize' or 'minimize', got 'up'"),
         (constant, itself, {"measures": {"lines": 3}}, "must be \\(low, high, bins\\)"),
         (constant, score, {}, "must not call itself"),
         (constant, judge, {}, "uses something called `score`"),
@@ -250,3 +264,30 @@ def test_a_folder_of_another_origin_is_left_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"evolve\.optimize has not written"):
         optimize(constant, itself, folder=tmp_path)
     assert (tmp_path / "problem.toml").read_text() == "mine\n"
+
+
+def test_a_dict_without_the_metric_names_the_argument(tmp_path: Path) -> None:
+    def parts(result: float) -> dict[str, float]:
+        return {"near": result}
+
+    with pytest.raises(
+        ProblemError, match=r"no key 'score' but 'near': say metric=\.\.\. to evolve\.optimize"
+    ):
+        optimize(constant, parts, budget=Budget(max_evals=3), runs=tmp_path / "runs", sandbox="process")
+
+
+def test_a_case_may_hold_lists(tmp_path: Path) -> None:
+    def total(keys: list[float]) -> float:
+        weight = 0.5
+        return weight * sum(keys)
+
+    found = optimize(
+        total,
+        itself,
+        cases=[{"keys": [1.0, 2.0]}, {"keys": [0.5]}],
+        budget=Budget(max_evals=2),
+        runs=tmp_path / "runs",
+        sandbox="process",
+    )
+    assert found.objective is not None
+    assert found.objective >= 0.875

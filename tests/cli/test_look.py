@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import sqlite3
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from evolve.cli._report import _little_new, report
+from evolve.engine import RunResult
+from evolve.problem import load_problem
 from evolve.store import Reader
 from tests.cli.toy import NASTY, SCORER, Shell, write_toy
 
@@ -191,3 +195,98 @@ def test_an_error_that_quotes_a_program_is_harmless(shell: Shell, place: Path) -
     assert "must be valid, but is failed: ValueError: [red]x[/red] [/]" in said.err
     assert "\x1b" not in said.err
     assert not list(place.glob("runs/*"))
+
+
+# -- programs by status, and the best by its name ---------------------------------------------------
+
+
+def test_programs_are_listed_by_status(shell: Shell, done: Path) -> None:
+    statuses = json.loads(shell("show", "done", "--json").out)["statuses"]
+    rows = json.loads(shell("show", "done", "--status", "valid", "--json").out)
+    assert len(rows) == statuses["valid"]
+    assert rows[0] == {"program": 1, "objective": 0.25, "operator": "seed", "feedback": "fine"}
+    assert shell("show", "done", "--status", "valid").out.splitlines()[1].split()[:2] == ["1", "0.25"]
+    said = shell("show", "done", "--status", "vallid")
+    assert said.code == 2
+    assert "--status vallid: no program has it. Did you mean 'valid'? The run has " in said.err
+    assert shell("show", "done", 1, "--status", "valid").code == 2
+    assert done.is_dir()
+
+
+def test_outputs_on_which_the_scorer_fails_can_be_found(shell: Shell, place: Path) -> None:
+    score = SCORER.replace(
+        "    return Score", "    if output != 2.25:\n        raise KeyError('lost')\n    return Score"
+    )
+    write_toy(place, score=score)
+    said = shell("run", "toy", "--max-evals", 8, "--id", "one")
+    assert "`evolve show runs/one --status error` lists them" in said.out
+    rows = json.loads(shell("show", "one", "--status", "error", "--json").out)
+    assert rows
+    assert {row["feedback"] for row in rows} == {"KeyError: 'lost'"}
+
+
+def test_the_best_program_has_a_name(shell: Shell, done: Path) -> None:
+    best = json.loads(shell("show", "done", "--json").out)["best"]["program"]
+    assert json.loads(shell("show", "done", "best", "--json").out)["program"] == best
+    assert shell("diff", "done").out == shell("diff", "done", best).out == shell("diff", "done", "best").out
+    assert shell("lineage", "done", "BEST").out == shell("lineage", "done").out
+    for wrong in ("bset", "0", "1.5"):
+        said = shell("show", "done", wrong)
+        assert said.code == 2
+        assert "must be the id of a program, from 1 on, or best" in " ".join(
+            said.err.replace("│", " ").split()
+        )
+    assert done.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("language", "valid", "calls", "expected"),
+    [
+        (
+            "python",
+            234,
+            0,
+            "97% of the proposals were nothing new (4,162 duplicate, 2,384 refused): the built-in",
+        ),
+        ("python", 234, 0, "what helps: a model (--model), numbers in the seed that decide something, or"),
+        ("python", 234, 9, "what helps: another seed, numbers"),
+        (
+            "text",
+            234,
+            0,
+            "without a model, plain text can hardly improve; what helps: a model (--model) (docs/",
+        ),
+        ("python", 2340, 0, ""),
+    ],
+)
+def test_a_run_that_found_nothing_new_says_what_helps(
+    place: Path, capsys: pytest.CaptureFixture[str], language: str, valid: int, calls: int, expected: str
+) -> None:
+    candidate = {"language": language, "entry": None if language == "text" else "solve"}
+    problem = load_problem(write_toy(place, candidate=candidate))
+    statuses = {"valid": valid, "duplicate": 4162, "refused": 2384}
+    result = RunResult(
+        folder=place,
+        problem="toy",
+        reason="max_evals",
+        explanation="enough",
+        best_id=None,
+        best_objective=None,
+        best_program="",
+        evaluations=valid,
+        tickets=sum(statuses.values()),
+        statuses=statuses,
+        elapsed_s=70.0,
+        archive_digest="",
+    )
+    note = _little_new(problem, dataclasses.replace(result, calls=calls))
+    assert expected in note
+    assert bool(note) == bool(expected)
+    if not calls:
+        report(problem, result, None, "", None)
+        assert ("nothing new" in capsys.readouterr().out) == bool(expected)
+
+
+def test_the_islands_preset_is_named(shell: Shell, done: Path) -> None:
+    assert json.loads(shell("show", "done", "--json").out)["preset"] == "one archive, uniform selection"
+    assert done.is_dir()

@@ -549,6 +549,25 @@ def test_last_is_the_run_and_not_its_replay(shell: Shell, run: Path) -> None:
     assert cells(shell("show", "asked-replay").out, "ended")[:2] == ["every", "recorded"]
 
 
+def test_a_paid_answer_can_be_read_although_its_program_was_not_committed(shell: Shell, run: Path) -> None:
+    with Reader(run) as reader:
+        program = next(commit.program.id for commit in reader.commits() if commit.program.model)
+        (_, reply), *_ = reader.calls(ticket=program)
+        assert reply is not None
+        text = reader.payload(reply.text)
+    with sqlite3.connect(run / "run.db") as database:
+        for name, key in (("parentage", "child"), ("archive_event", "program"), ("evaluation", "program")):
+            database.execute(f"DELETE FROM {name} WHERE {key} = ?", (program,))
+        database.execute("DELETE FROM program WHERE id = ?", (program,))
+    database.close()
+    said = shell("show", "asked", program)
+    assert said.code == 2
+    assert f"on record: evolve show RUN {program} --prompt --reply." in said.err
+    calls = json.loads(shell("show", "asked", program, "--reply", "--json").out)
+    assert calls[0]["reply"] == text
+    assert shell("show", "asked", 99_999, "--reply").code == 2
+
+
 def test_prompts_and_replies_of_a_program_are_shown_as_plain_text(shell: Shell, run: Path) -> None:
     with Reader(run) as reader:
         program = next(commit.program.id for commit in reader.commits() if commit.program.model)

@@ -153,3 +153,14 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     straight = evolve.run(tmp_path / "toy", budget=Budget(max_evals=16), runs=tmp_path / "whole")
     resumed = json.loads((tmp_path / "resumed").read_text().splitlines()[-1])
     assert (resumed["evaluations"], resumed["archive_digest"]) == (16, straight.archive_digest)
+
+
+def test_the_version_is_told_without_the_engine() -> None:
+    code = (
+        "import sys; sys.argv = ['evolve', '--version']\n"
+        "from evolve.__main__ import main\n"
+        "main()\n"
+        "assert 'evolve.cli' not in sys.modules and 'evolve.engine' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{evolve.__version__}\n"

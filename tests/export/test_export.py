@@ -88,7 +88,9 @@ def test_the_result_says_all_that_is_known(folder: Path) -> None:
         "metric": "value",
         "direction": "maximize",
         "value": best.evaluation.objective,
+        "in_run": best.evaluation.objective,
     }
+    assert found["measured"] == {"evaluations": 1, "varying": {}}
     assert (found["run"]["id"], found["run"]["seed"], found["run"]["began"]) == ("one", 3, began)
     assert found["problem"]["params"] == {"n": 3}
     assert found["references"][0]["value"] == 2.634
@@ -208,3 +210,72 @@ def test_circle_packing_is_drawn(tmp_path: Path) -> None:
     assert done.pictures[0].read_text().startswith("<?xml")
     assert done.pictures[1].read_bytes().startswith(b"\x89PNG")
     assert result(done.folder)["pictures"] == ["picture.svg", "picture.png"]
+
+
+# -- values that do not repeat ---------------------------------------------------------------------
+
+NOISY = """
+import time
+from evolve.problem import Invalid, Score
+def score(output, params, case):
+    if type(output) not in (int, float):
+        raise Invalid("must be a number")
+    luck = time.perf_counter_ns() % 10_000 / 10_000
+    return Score({"value": 100.0 + luck, "size": 0.5}, "fine", {"output": output})
+"""
+STAGES: list[dict[str, Any]] = [
+    {"name": "parse", "kind": "parse"},
+    {"name": "run", "kind": "run", "needs": ["parse"]},
+    {"name": "score", "kind": "score", "needs": ["run"], "deterministic": False},
+]
+
+
+@pytest.fixture(scope="module")
+def noisy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an export of a problem whose values do not repeat; never changed."""
+    place = tmp_path_factory.mktemp("noisy")
+    write_toy(place, seed=SEED, score=NOISY, stages=STAGES)
+    run(place / "toy", seed=3, budget=Budget(max_evals=2), runs=place / "runs", run_id="one")
+    asyncio.run(export(place / "runs/one", place / "best"))
+    return place / "best"
+
+
+def test_what_does_not_repeat_is_exported_as_a_median_beside_the_run_s_value(noisy: Path) -> None:
+    found = result(noisy)
+    varying = found["measured"]["varying"]
+    assert found["measured"]["evaluations"] == 5
+    assert list(varying) == ["value"]
+    assert len(varying["value"]["values"]) == 5
+    assert found["objective"]["value"] == found["metrics"]["value"] == varying["value"]["median"]
+    assert 100.0 <= found["objective"]["in_run"] <= 101.0
+    assert f"value = {found['objective']['value']!r}" in (noisy / "program.py").read_text()
+
+
+def test_what_does_not_repeat_holds_within_its_spread(noisy: Path) -> None:
+    found = asyncio.run(verify(noisy))
+    assert found.differences == []
+    assert found.varying == ("value",)
+    assert found.measured is not None
+    assert len(found.measured.values) == 5
+
+
+def test_a_forged_value_does_not_hold_although_values_vary(noisy: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(noisy, tmp_path / "copy"))
+    rewrite(copy, lambda data: data["objective"].update(value=0.5))
+    rewrite(copy, lambda data: data["metrics"].update(value=0.5))
+    wide = {"low": 0.0, "high": 200.0, "median": 0.5, "deviation": 100.0, "values": [0.5]}
+    rewrite(copy, lambda data: data["measured"]["varying"].update(value=wide))
+    found = asyncio.run(verify(copy))
+    assert found.claimed == 0.5
+    assert len(found.differences) == 2
+    for line, name in zip(found.differences, ("value", "objective"), strict=True):
+        assert line.startswith(f"{name}: claimed 0.5, measured 100.")
+        assert line.endswith("in 5 evaluations")
+
+
+def test_what_repeats_is_compared_exactly_beside_what_does_not(noisy: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(noisy, tmp_path / "copy"))
+    rewrite(copy, lambda data: data["metrics"].update(size=0.5000001))
+    assert asyncio.run(verify(copy)).differences == ["size: claimed 0.5000001, found 0.5"]
+    (copy / "solution.json").write_text("7.0\n")
+    assert "solution.json is not what" in asyncio.run(verify(copy)).differences[-1]

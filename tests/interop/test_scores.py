@@ -285,3 +285,16 @@ def test_gigaevo_without_a_context_and_with_an_artifact(tmp_path: Path) -> None:
     found = scored(imported("gigaevo", source))
     assert (found.status, found.objective) == ("valid", 2.5)
     assert "a note" in found.feedback
+
+
+def test_a_mean_in_place_of_the_score_holds_no_measured_time(tmp_path: Path) -> None:
+    source = lay_out(OPENEVOLVE, tmp_path / "s")
+    (source / "evaluator.py").write_text(
+        "import time\n\n\ndef evaluate(path):\n    'choose'\n"
+        "    return {'quality': 0.5, 'other': 0.25, 'spread': 1.0, 'runtime': time.perf_counter()}\n"
+    )
+    folder = imported("openevolve", source)
+    report = (folder / "IMPORTED.md").read_text()
+    assert "runtime. With them no run could be repeated, so they do not count in a mean" in report
+    found = [scored(folder) for _ in range(2)]
+    assert [again.objective for again in found] == [0.375, 0.375], found[0].feedback

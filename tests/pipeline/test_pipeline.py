@@ -10,7 +10,7 @@ import pytest
 from evolve.errors import ProblemError, SandboxError
 from evolve.pipeline import Evaluation, Pipeline, Scored, StageResult, Task, _load
 from evolve.pipeline._stages import BUILTIN_STAGES, Run
-from evolve.problem import Problem, Scalar, StageSpec, load_problem
+from evolve.problem import Problem, StageSpec, Value, load_problem
 from evolve.sandbox import Command, CommandResult, Limits, LocalExecutor, RunResult, Verdict, decode, encode
 from tests.conftest import toy_problem
 
@@ -28,9 +28,9 @@ class FakeExecutor:
     """Answers at once; a test replaces `on_run` or `on_score`. Remembers every call."""
 
     def __init__(self) -> None:
-        self.runs: list[dict[str, Scalar] | Sequence[dict[str, Scalar]]] = []
+        self.runs: list[dict[str, Value] | Sequence[dict[str, Value]]] = []
         self.limits: list[Limits] = []
-        self.scores: list[tuple[bytes, dict[str, Scalar], bool]] = []
+        self.scores: list[tuple[bytes, dict[str, Value], bool]] = []
         self.on_run: Callable[[int], Awaitable[RunResult]] | None = None
         self.on_score: Callable[[int], Verdict] | None = None
 
@@ -38,7 +38,7 @@ class FakeExecutor:
         self,
         program: str,  # noqa: ARG002
         entry: str,  # noqa: ARG002
-        arguments: dict[str, Scalar] | Sequence[dict[str, Scalar]],
+        arguments: dict[str, Value] | Sequence[dict[str, Value]],
         limits: Limits,
     ) -> RunResult:
         self.runs.append(arguments)
@@ -51,7 +51,7 @@ class FakeExecutor:
     async def score(
         self,
         output: bytes,
-        case: dict[str, Scalar],
+        case: dict[str, Value],
         *,
         artifact: bool,
         timeout_s: float,  # noqa: ARG002
@@ -218,13 +218,39 @@ def test_the_scorers_word_is_the_programs_status(toy: Problem, fake: FakeExecuto
 
 @pytest.mark.parametrize("metric", ["value", "size"])
 def test_a_missing_metric_is_an_error_of_the_problem(toy: Problem, fake: FakeExecutor, metric: str) -> None:
-    fake.on_score = lambda _call: verdict({"value" if metric == "size" else "size": 1.0})
+    other = "value" if metric == "size" else "size"
+    fake.on_score = lambda _call: verdict({other: 1.0})
     evaluation, _ = evaluate(toy, fake)
     assert evaluation.status == "error"
-    assert evaluation.feedback == f"no stage delivered the declared metric {metric!r}; add it in the scorer"
+    assert evaluation.feedback.startswith(f"no stage delivered the declared metric {metric!r}. ")
+    assert evaluation.feedback.endswith(f"delivered are ast_nodes, cyclomatic, lines, {other}")
+
+
+@pytest.mark.parametrize(
+    ("declared", "meant"),
+    [("ast_node", "ast_nodes"), ("collisions", "collision"), ("seed_distanc", "seed_distance")],
+)
+def test_a_metric_that_is_misspelt_is_named(
+    tmp_path: Path, fake: FakeExecutor, declared: str, meant: str
+) -> None:
+    measures = [{"metric": declared, "range": [0.0, 1.0], "bins": 8}]
+    toy = load_problem(toy_problem(tmp_path, measures=measures))
+    fake.on_score = lambda _call: verdict({"value": 1.0, "collision": 0.5})
+    evaluation, _ = evaluate(toy, fake)
+    assert evaluation.status == "error"
+    assert f"{declared!r}. Did you mean {meant!r}? correct the name in problem.toml" in evaluation.feedback
 
 
 # -- cases ---------------------------------------------------------------------------------------
+
+
+def test_an_argument_of_a_case_that_is_misspelt_is_named(tmp_path: Path, fake: FakeExecutor) -> None:
+    seed = "def solve(n, *, instance):\n    return n\n"
+    toy = load_problem(toy_problem(tmp_path, seed=seed, cases=[{"instance": 1}, {"instnace": 2}]))
+    evaluation, _ = evaluate(toy, fake)
+    assert evaluation.status == "refused"
+    assert "must be callable with the keyword arguments n, instance, instnace; " in evaluation.feedback
+    assert "'instnace' is an argument of cases[1] alone. Did you mean 'instance'?" in evaluation.feedback
 
 
 def test_several_cases_are_averaged(tmp_path: Path, fake: FakeExecutor) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from evolve._spread import Spread
 from evolve.pipeline import Evaluation, Pipeline
 from evolve.problem import Problem, StageSpec
 from evolve.sandbox import CodecError, Executor, LocalExecutor, decode
@@ -42,7 +43,12 @@ class Seed:
     @property
     def spread(self) -> float:
         """Largest minus smallest objective; 0 for a program and a scorer that repeat."""
-        return max(self.objectives) - min(self.objectives)
+        return self.measured.width
+
+    @property
+    def measured(self) -> Spread:
+        """All that was measured of the objective."""
+        return Spread(tuple(self.objectives))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +149,7 @@ class Bench:
     @property
     def steady(self) -> bool:
         """Whether the problem claims that an evaluation repeats."""
-        return bool(getattr(self.problem, "steady", True))
+        return self.problem.steady
 
     def stage_seconds(self, evaluation: Evaluation, *kinds: str) -> float:
         """Return the wall-clock seconds of the stages of some kinds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 from evolve.authoring.checks._bench import Bench
@@ -10,6 +11,8 @@ from evolve.problem import Problem
 
 _GROUP = "declaration"
 _SHORT_STATEMENT = 40
+_COMPILER_ERROR = re.compile(r"^\S+:\d+(:\d+)?: (fatal )?error: |^error(\[\w+\])?: ")
+"""How compilers of C and Rust begin the line that names a mistake; a picture of the place follows it."""
 
 
 def checks(problem: Problem) -> list[Check]:
@@ -53,6 +56,7 @@ async def _block(bench: Bench, *, text: str, call: str) -> Finding:
 
 
 def last_line(text: str) -> str:
-    """Return the last line that says something: of a traceback, the error."""
+    """Return the line that says most: a compiler's first error, else the last: of a traceback the error."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else ""
+    errors = [line for line in lines if _COMPILER_ERROR.search(line)]
+    return (errors[:1] or lines[-1:] or [""])[0][:300]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import statistics
 from functools import partial
 
+from evolve._spread import Spread
 from evolve.authoring.checks._bench import Bench
 from evolve.authoring.checks._declaration import last_line
 from evolve.authoring.checks._finding import Check, Finding
 from evolve.problem import Measure, Problem
 
 _GROUP = "seeds"
+_NOISY = 0.1
+"""Share of the distance that matters, which two standard deviations may take."""
 _NEAR = 0.5
 """A seed that uses more than this share of a limit leaves little to programs that do more."""
 _SLOW_SCORER_S = 5.0
@@ -46,10 +48,16 @@ def checks(problem: Problem) -> list[Check]:
     return [
         *found,
         Check(_GROUP, "scorer's time", _scorer_time),
+        Check(_GROUP, "what the scorer prints", _printed),
         Check(_GROUP, "room for progress", _headroom),
     ]
 
 
+_ADVICE = {
+    "error": "Mend the scorer.",
+    "timeout": "Raise candidate.timeout_s, or make the seed faster.",
+    "memory": "Raise candidate.memory_mb, or let the seed use less.",
+}
 _SKIPPED = Finding("skipped", "", "the seed is not valid")
 
 
@@ -58,9 +66,7 @@ async def _valid(bench: Bench, *, file: str) -> Finding:
     for run in seed.runs:
         if run.status != "valid":
             found = f"{run.status}: {last_line(run.feedback)}"
-            advice = (
-                "Mend the scorer." if run.status == "error" else "Mend the seed, or the rule that it breaks."
-            )
+            advice = _ADVICE.get(run.status, "Mend the seed, or the rule that it breaks.")
             return Finding("failed", "valid", found, f"{advice} `evolve score` shows all of the message.")
     return Finding("ok", "valid", f"{bench.problem.spec.objective.metric} = {seed.runs[0].objective!r}")
 
@@ -97,15 +103,37 @@ async def _noise(bench: Bench, *, file: str) -> Finding:
     expected = "none"
     if seed.spread == 0:
         return Finding("ok", expected, f"none in {len(seed.runs)} evaluations")
-    deviation = statistics.stdev(seed.objectives)
+    deviation = seed.measured.deviation
     found = f"standard deviation {deviation:.3g}, spread {seed.spread:.3g}, in {len(seed.runs)} evaluations"
     if not bench.steady:
-        return Finding("ok", "declared to vary", found)
+        return _declared_noise(bench.problem, seed.measured, found)
     return Finding(
         "warning",
         expected,
         found,
         "The search takes luck for progress below this. Let the scorer judge several repetitions, or seeds.",
+    )
+
+
+def _declared_noise(problem: Problem, seed: Spread, found: str) -> Finding:
+    """Set the noise beside the distance that matters: to what is to be reached, else the value itself."""
+    objective = problem.spec.objective
+    goals = [record.value for record in problem.records]
+    goals += [] if objective.target is None else [objective.target]
+    ways = [way for goal in goals if (way := abs(goal - seed.median)) > 0]
+    whole, name = (max(ways), "the way to the goal") if ways else (abs(seed.median), "the seed's value")
+    least = 2 * seed.deviation
+    share = f", {least / whole:.0%} of {name}" if whole else ""
+    found = f"{found}: gains below {least:.3g}{share}, are luck"
+    expected = f"gains that matter stand out: two deviations below {_NOISY:.0%} of {name}"
+    if least <= _NOISY * whole:
+        return Finding("ok", expected, found)
+    return Finding(
+        "warning",
+        expected,
+        found,
+        "Measure longer or more often (more work a case, `repeat`, medians in the scorer), alone on the "
+        'machine (`concurrency = "exclusive"`); docs/how-to/noisy-scores.md says how.',
     )
 
 
@@ -189,6 +217,20 @@ async def _scorer_time(bench: Bench) -> Finding:
     if seconds <= _SLOW_SCORER_S:
         return Finding("ok", expected, found)
     return Finding("warning", expected, found, "Make the scorer faster: every evaluation waits for it.")
+
+
+async def _printed(bench: Bench) -> Finding:
+    """Show the first line of what the scorer printed about the seeds; printing is no fault."""
+    names = [spec.name for spec in bench.problem.spec.stages if spec.kind in ("score", "repeat")]
+    runs = [run for seed in await bench.seeds() for run in seed.runs]
+    mark = f"{bench.problem.spec.scorer} printed"
+    for run in runs:
+        for name in names:
+            _, marked, said = run.stages[name].printed.partition(mark) if name in run.stages else ("", "", "")
+            if marked:
+                lines = said.partition("\n")[2].splitlines()
+                return Finding("ok", "anything", f"{mark}: {lines[0]} (`evolve score` shows all)")
+    return Finding("ok", "anything", "nothing")
 
 
 async def _headroom(bench: Bench) -> Finding:

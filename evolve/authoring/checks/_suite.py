@@ -9,7 +9,7 @@ from evolve.authoring.checks import _declaration, _outputs, _seeds, _tampering
 from evolve.authoring.checks._bench import Bench
 from evolve.authoring.checks._finding import Check, Finding, Report
 from evolve.errors import ProblemError, SandboxError
-from evolve.problem import Scalar, load_problem
+from evolve.problem import Value, load_problem
 from evolve.sandbox import LocalExecutor
 
 Progress = Callable[[int, int, str], None]
@@ -25,7 +25,7 @@ def _silent(_done: int, _total: int, _name: str) -> None:
 
 async def check_problem(
     name_or_path: str | Path,
-    params: Mapping[str, Scalar] | None = None,
+    params: Mapping[str, Value] | None = None,
     *,
     policy: str | None = None,
     repeats: int = DEFAULT_REPEATS,

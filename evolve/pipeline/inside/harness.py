@@ -105,12 +105,12 @@ def _openevolve(task: Mapping[str, Any], program: str) -> tuple[dict[str, Any], 
     module = _evaluator(task["evaluator"], "evaluation_module")
     thresholds = task["thresholds"]
     if thresholds and hasattr(module, "evaluate_stage1"):
-        metrics, artifacts, note = _cascade(module, program, thresholds)
+        metrics, artifacts, note = _cascade(module, program, thresholds, task["drop"])
     else:
         metrics, artifacts = _split(_needed(module, "evaluate")(program))
         note = ""
     texts = [*_texts(metrics), *_texts(artifacts), note]
-    score = _combined(metrics, task["features"])
+    score = _combined(_without(metrics, task["drop"]), task["features"])
     error = metrics.get("error")
     said = error if isinstance(error, str) else ""
     unknown = [name for name in task["features"] if note and name not in metrics]
@@ -124,13 +124,13 @@ def _openevolve(task: Mapping[str, Any], program: str) -> tuple[dict[str, Any], 
 
 
 def _cascade(
-    module: ModuleType, program: str, thresholds: list[float]
+    module: ModuleType, program: str, thresholds: list[float], drop: list[str]
 ) -> tuple[dict[str, Any], dict[str, Any], str]:
     """Call stages while the score is high enough; return metrics, artifacts, and why it ended early."""
     metrics, artifacts = _split(module.evaluate_stage1(program))
     for number, threshold in zip((2, 3), thresholds, strict=False):
         stage = getattr(module, f"evaluate_stage{number}", None)
-        mean = _mean_for_gate(metrics)
+        mean = _mean_for_gate(_without(metrics, drop))
         if stage is None:
             break
         if mean is None or not mean >= threshold:
@@ -154,6 +154,11 @@ def _split(result: Any) -> tuple[dict[str, Any], dict[str, Any]]:
             "error", f"evaluate must return a dict or an EvaluationResult, got {type(result).__name__}"
         )
     return dict(metrics), dict(artifacts or {})
+
+
+def _without(metrics: Mapping[str, Any], drop: list[str]) -> dict[str, Any]:
+    """Leave out metrics such as measured times, with which a mean would never repeat."""
+    return {name: value for name, value in metrics.items() if name not in drop}
 
 
 def _combined(metrics: Mapping[str, Any], features: list[str]) -> float | None:
