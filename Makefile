@@ -3,14 +3,15 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench fuzz clean help
+.PHONY: demo test lint format bench fuzz screenshots clean help
 
 help:
 	@echo "make demo    evolve a circle packing for a minute: no key, no server"
 	@echo "make test    run the tests"
 	@echo "make lint    ruff and mypy"
 	@echo "make fuzz    fuzz the codec for a minute"
-	@echo "make bench   measure speed and search; writes benchmarks/results/ (about 25 minutes)"
+	@echo "make bench   measure speed and search; writes benchmarks/results/ (about 30 minutes)"
+	@echo "make screenshots   draw the panes of the app into docs/images/ (about 2 minutes)"
 
 demo: $(VENV)/.runtime
 	$(BIN)/evolve run circle_packing --max-seconds 60 --islands ring4
@@ -35,6 +36,10 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/endurance.py
 	$(BIN)/python benchmarks/crash.py
 	$(BIN)/python benchmarks/circle_packing.py
+	$(BIN)/python benchmarks/watching.py
+
+screenshots: $(VENV)/.dev
+	$(BIN)/python docs/make_screenshots.py
 
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet atheris

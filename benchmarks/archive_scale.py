@@ -9,33 +9,28 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import hashlib
 import resource
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import _results
 import numpy as np
+from _stored_run import stored_run
 
 from evolve.archive import Archive, CVTArchive, GridArchive
 from evolve.engine import Budget, RunConfig, aresume
-from evolve.engine._archive_events import archive_events
 from evolve.engine._offer import offer_of
-from evolve.engine._rows import Single, add_commit, add_stages, event_row, verdict_of, verdict_of_commit
-from evolve.engine._session import run_row
-from evolve.engine._state import SEED, State
-from evolve.engine._tickets import Outcome, Ticket, ticket_seed
+from evolve.engine._rows import Single, verdict_of_commit
+from evolve.engine._state import State
 from evolve.islands import SELECTIONS, Birth, Goal, Goals, Observing, load_preset, resolve_selection
-from evolve.pipeline import Evaluation, StageResult
-from evolve.problem import Measure, Problem, load_problem
-from evolve.store import Batch, Reader, Writer
+from evolve.problem import Measure, load_problem
+from evolve.store import Reader
 
 CASES = 10
 GOALS = Goals((Goal("a", 1.0), Goal("b", -1.0)), tuple(Goal(f"case[{i}]", 1.0) for i in range(CASES)))
@@ -116,59 +111,6 @@ def selection(archives: list[Archive], programs: int) -> dict[str, Any]:
     return figures
 
 
-def stored_run(folder: Path, programs: int, config: RunConfig, problem: Problem) -> None:
-    """Write a run of that many commits as the engine would, each with a text and stages of its own."""
-    rng = np.random.default_rng(3)
-    offer = offer_of(config, problem)
-    state, single = State(problem, config, offer), Single.of(problem)
-    names = [measure.metric for measure in problem.spec.measures]
-    ends = np.array([measure.range for measure in problem.spec.measures])
-    points = ends[:, 0] + rng.random((programs, len(names))) * (ends[:, 1] - ends[:, 0])
-    values = rng.random(programs)
-    keys = {
-        name: hashlib.sha256(name.encode()).hexdigest() for name in ("parse", "run", "score", "complexity")
-    }
-    (_, seed), *_ = problem.seeds
-    config.save(folder)
-    with contextlib.closing(Writer(folder, run_row(config, problem))) as writer:
-        for start in range(1, programs + 1, 5000):
-            batch = Batch()
-            for number in range(start, min(start + 5000, programs + 1)):
-                point = dict(zip(names, points[number - 1].tolist(), strict=True))
-                found = _evaluation(
-                    {**point, single.metric: float(values[number - 1])}, single.metric, names, keys
-                )
-                arm = SEED if number == 1 else offer.arms[number % len(offer.arms)].name
-                island = None if number == 1 else state.archipelago.island_of(number)
-                ticket = Ticket(number, island, arm, arm, ticket_seed(0, number), max(0, number - 8))
-                outcome = Outcome(
-                    ticket,
-                    f"{seed}\n# {number}\n",
-                    number.to_bytes(16, "big"),
-                    (max(1, number - 40),) if number > 1 else (),
-                    "changed a constant",
-                    found,
-                )
-                verdict = verdict_of(outcome, None, 0.0, single)
-                applied = state.apply(verdict)
-                add_stages(batch, number, keys, found.stages)
-                add_commit(batch, outcome, verdict, applied, None, seq=number, at_s=float(number))
-                if applied.is_best:
-                    data = {"objective": verdict.objective}
-                    batch.events.append(event_row("best", number, float(number), data))
-                batch.events += archive_events(state, applied, number, float(number))
-            writer.write(batch)
-
-
-def _evaluation(metrics: dict[str, float], metric: str, names: list[str], keys: Iterable[str]) -> Evaluation:
-    """Return what the pipeline would have found: figures are the point here, not where they come from."""
-    layers = ("namespaces", "landlock", "seccomp", "rlimits", "no_new_privs", "cgroup")
-    stages = {name: StageResult(metrics=metrics, wall_s=0.01, cpu_s=0.01, layers=layers) for name in keys}
-    return Evaluation(
-        "valid", metrics[metric], tuple(metrics[name] for name in names), metrics, "", stages, 0.01
-    )
-
-
 def resuming(programs: int, preset: str) -> dict[str, float]:
     """Resume a stored run as `evolve resume` does; return the seconds until a new program is under way.
 
@@ -177,12 +119,9 @@ def resuming(programs: int, preset: str) -> dict[str, float]:
     first of them is committed.
     """
     problem = load_problem("circle_packing")
-    config = RunConfig(
-        problem="circle_packing", islands=load_preset(preset), budget=Budget(max_evals=programs + 20)
-    )
+    config = RunConfig(problem="circle_packing", islands=load_preset(preset))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "run"
-        folder.mkdir()
         stored_run(folder, programs, config, problem)
         state = State(problem, config, offer_of(config, problem))
         with Reader(folder) as reader:
@@ -192,12 +131,12 @@ def resuming(programs: int, preset: str) -> dict[str, float]:
             state.catch_up(verdict_of_commit(commit, single) for commit in commits)
             archives = time.perf_counter() - started
         begun = time.time()
-        result = asyncio.run(aresume(folder))
+        result = asyncio.run(aresume(folder, budget=Budget(max_evals=state.evaluations + 20)))
         with Reader(folder) as reader:
             (event,) = reader.events(kind="resumed")
             ticket = datetime.fromisoformat(event.at).timestamp() - begun
             first = ticket + next(reader.commits(after=programs)).program.at_s - event.at_s
-    assert (state.committed, result.evaluations) == (programs, programs + 20)
+    assert (state.committed, result.evaluations) == (programs, state.evaluations + 20)
     seconds = {"archives": archives, "ticket": ticket, "commit": first}
     print(
         f"resume, {preset}, {programs:,} commits: " + ", ".join(f"{k} {v:.2f} s" for k, v in seconds.items())

@@ -96,12 +96,13 @@ def test_64_calls_in_flight_never_overrun_the_budget(tmp_path: Path, limit: dict
     prices = {"usd_per_million_prompt": 1.0, "usd_per_million_reply": 4.0}
     settings: dict[str, Any] = {"concurrency": 64, "max_tokens": 500, **prices}
     with serve(flaky(0.3), latency_s=0.01) as server:
-        settings["timeout_s"] = 1.0
+        settings["timeout_s"] = 2.0
         budget = Budget.model_validate(limit)
         result = evolve_with(server, tmp_path, budget=budget, window=80, settings=settings)
         used = {"max_calls": server.calls, "max_tokens": server.tokens, "max_usd": result.usd}
     charged = {"max_calls": result.calls, "max_tokens": result.tokens, "max_usd": result.usd}
-    assert (result.reason, result.calls) == (next(iter(limit)), server.calls)
+    assert result.reason == next(iter(limit))
+    assert server.calls <= result.calls, "one that times out on its way to the server is paid for"
     for name, most in limit.items():
         assert used[name] <= most
         assert charged[name] > 0.3 * most
