@@ -13,7 +13,10 @@ def main() -> None:
         sys.stdout.write(f"{evolve.__version__}\n")
         return
     try:
-        from evolve.cli import main as run
+        if sys.argv[1:2] == ["watch"]:
+            from evolve.tui._command import main as run
+        else:
+            from evolve.cli import main as run
     except KeyboardInterrupt:
         sys.exit(130)
     run()

@@ -25,6 +25,7 @@ from evolve.cli import (
     _run,
     _score,
     _show,
+    _watch,
 )
 from evolve.cli._text import err, plain
 from evolve.errors import EvolveError
@@ -54,6 +55,7 @@ for command in (
     _replay.fork,
     _list.runs,
     _show.show,
+    _watch.watch,
     _lineage.lineage,
     _lineage.diff,
     _export.export,
@@ -100,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # no text may fail for want of a character
     try:
-        app(arguments)
+        app(arguments, obj=list(sys.argv[1:] if arguments is None else arguments))
     except EvolveError as error:
         err.print(plain("error: ", "bold red").append_text(plain(error)), soft_wrap=True)
         sys.exit(USER_ERROR)

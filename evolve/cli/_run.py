@@ -19,6 +19,7 @@ from evolve.cli._display import JsonDisplay, LiveDisplay, PlainDisplay, PollingD
 from evolve.cli._report import Before, as_json, report
 from evolve.cli._runs import find_run
 from evolve.cli._text import counted, err, out, plain
+from evolve.cli._watch import require_terminal, run_in_app, run_name
 from evolve.engine import (
     RunConfig,
     RunFile,
@@ -29,7 +30,7 @@ from evolve.engine import (
     default_window,
     resumed_models,
 )
-from evolve.errors import EvolveError, ModelError
+from evolve.errors import EvolveError, ModelError, UsageError
 from evolve.export import Exported, export
 from evolve.islands import Preset
 from evolve.models import ModelsConfig
@@ -42,6 +43,7 @@ UNANSWERED = 3
 
 
 def run(
+    context: typer.Context,
     problem: options.ProblemName,
     param: options.Param = None,
     model: model_options.Model = None,
@@ -104,6 +106,10 @@ def run(
     ] = None,
     cache: options.Cache = True,
     json: options.Json = False,
+    tui: Annotated[
+        bool,
+        typer.Option("--tui", help="Show the run in the app, as `evolve watch` does; it outlives the app."),
+    ] = False,
 ) -> None:
     """Evolve programs for a problem, from its seed program on.
 
@@ -122,6 +128,9 @@ def run(
     Several limits: the first one reached ends the run. Without any, it ends
     after 500 evaluations.
     """
+    if tui:
+        refuse_json(json)
+        require_terminal("--tui")
     file = RunFile.load(config) if config else RunFile()
     problem = imported.declared(problem, runs)
     declared = load_problem(problem)
@@ -142,6 +151,11 @@ def run(
     )
     window = window or file.window
     _note_idle_workers(count, window, asked)
+    if tui:
+        name = run_id or run_name(declared.name, first(seed, file.seed, 0), runs)
+        given_again = [argument for argument in context.obj if argument != "--tui"]
+        run_in_app([*given_again, *(() if run_id else ("--id", name))], runs / name)
+        return
     chosen = RunOptions(
         params=params,
         seed=first(seed, file.seed, 0),
@@ -164,6 +178,12 @@ def run(
     chosen["display"] = shown
     session = arun(problem, **chosen)
     finish(declared, session, shown, json=json, again=newest(runs), asking=asked is not None)
+
+
+def refuse_json(json: bool) -> None:
+    """Refuse --json beside --tui; raises UsageError."""
+    if json:
+        raise UsageError("--tui: shows the run to people, --json tells it to scripts. Give one of them.")
 
 
 def newest(runs: Path) -> str:

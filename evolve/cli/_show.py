@@ -12,7 +12,7 @@ from rich.syntax import Syntax
 from evolve._brief import briefly
 from evolve._toml import suggest
 from evolve.cli import _options as options
-from evolve.cli._conversation import conversation, print_conversation
+from evolve.cli._conversation import print_conversation
 from evolve.cli._display import emit
 from evolve.cli._pipeline import pipeline_facts, pipeline_table
 from evolve.cli._runs import best_of, ending_of, find_run, program_of, state_of, trust_of
@@ -21,7 +21,7 @@ from evolve.engine import MeasuredAgain, RunConfig, usage_of_rows
 from evolve.errors import EvolveError, UsageError
 from evolve.models import Usage
 from evolve.problem import load_problem
-from evolve.store import ArmUse, Reader
+from evolve.store import ArmUse, Reader, conversation
 
 _IMPROVEMENTS_SHOWN = 10
 _LESSONS_SHOWN = 5

@@ -9,7 +9,7 @@ from evolve.engine._order import OrderName
 from evolve.engine._plan import Plan
 from evolve.engine._planning import aplan
 from evolve.engine._progress import Display, Progress, Quiet, Source
-from evolve.engine._replay import REPLAYS, Replayed, afork, areplay
+from evolve.engine._replay import Replayed, afork, areplay
 from evolve.engine._resumed import resumed_models
 from evolve.engine._session import FAILED, RunOptions, RunResult, aresume, arun, run
 from evolve.engine._setup import default_window
@@ -18,7 +18,6 @@ __all__ = [
     "CALL_LIMITS",
     "DEFAULT_MAX_EVALS",
     "FAILED",
-    "REPLAYS",
     "Budget",
     "Display",
     "Engine",

@@ -29,12 +29,10 @@ from evolve.engine._steering import steering_rows
 from evolve.errors import EvolveError, ModelError, RunError, StoreError, UsageError
 from evolve.models import preflight
 from evolve.problem import Problem, load_problem
-from evolve.store import Batch, Commit, Reader, Writer, copy_calls, copy_commits
+from evolve.store import REPLAYS, Batch, Commit, Reader, Writer, copy_calls, copy_commits
 
 FORKED = "forked"
 """Event of a run that was forked from another: of which, and how many commits it took over."""
-REPLAYS = "replays"
-"""Event of a replay: of which run."""
 _MAY_CHANGE = frozenset(("seed", "workers", "window", "order", "operators", "models", "prompts", "sandbox"))
 """Settings that a fork may change: with others, its programs could not be compared with earlier ones."""
 

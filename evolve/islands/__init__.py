@@ -7,6 +7,7 @@ to build upon and which operator to use, and lets elites migrate.
 from __future__ import annotations
 
 from evolve.islands._archipelago import Archipelago, Held, Insertion, Migration
+from evolve.islands._archives import resolve_archive
 from evolve.islands._arms import Arm
 from evolve.islands._bandit import Bandit, FixedMix, ThompsonBandit, UCB1Bandit, resolve_bandit
 from evolve.islands._goals import Objectives, Pareto
@@ -67,6 +68,7 @@ __all__ = [
     "list_presets",
     "load_preset",
     "preset_path",
+    "resolve_archive",
     "resolve_bandit",
     "resolve_selection",
 ]

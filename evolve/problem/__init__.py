@@ -11,6 +11,7 @@ from evolve.problem._load import (
     needed_metrics,
 )
 from evolve.problem._score import Invalid, Score
+from evolve.problem._shapes import Circle, Dots, Path, Polygon, Shape, shapes_as_data, shapes_of_data
 from evolve.problem._spec import (
     BUILTIN_METRICS,
     DESCRIPTORS,
@@ -39,16 +40,21 @@ __all__ = [
     "Aggregate",
     "Block",
     "Candidate",
+    "Circle",
     "Condition",
+    "Dots",
     "FurtherObjective",
     "Invalid",
     "Measure",
     "Objective",
+    "Path",
+    "Polygon",
     "Problem",
     "ProblemSpec",
     "Record",
     "Scalar",
     "Score",
+    "Shape",
     "StageSpec",
     "Value",
     "case_metric",
@@ -58,6 +64,8 @@ __all__ = [
     "list_problems",
     "load_problem",
     "needed_metrics",
+    "shapes_as_data",
+    "shapes_of_data",
     "spread",
     "with_descriptors",
 ]

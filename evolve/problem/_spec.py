@@ -408,7 +408,8 @@ class ProblemSpec(Table):
     scorer: str = "score.py"
     """The trusted scorer: defines `score(output, params, case)`."""
     draw: str | None = None
-    """Optional trusted module that defines `draw(axes, artifact, params)` for pictures."""
+    """Optional trusted module that defines `draw(axes, artifact, params)` for pictures, and maybe
+    `shapes(artifact, params)` for the app."""
 
     @property
     def shared_trust(self) -> bool:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from evolve.problem import Circle, Polygon, Shape
+
 
 def draw(axes: Any, artifact: Mapping[str, Any], params: Mapping[str, Any]) -> None:
     """Draw the square and the circles, coloured by radius, on matplotlib axes."""
@@ -28,3 +30,17 @@ def draw(axes: Any, artifact: Mapping[str, Any], params: Mapping[str, Any]) -> N
     axes.set_aspect("equal")
     axes.set_axis_off()
     axes.set_title(f"n = {params['n']}, sum of radii = {math.fsum(radii.tolist()):.8f}")
+
+
+def shapes(artifact: Mapping[str, Any], _params: Mapping[str, Any]) -> list[Shape]:
+    """Return the square and the circles; the smallest circle stands out."""
+    centers, radii = np.asarray(artifact["centers"]), np.asarray(artifact["radii"])
+    smallest = int(radii.argmin())
+    square = Polygon(((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)))
+    return [
+        square,
+        *(
+            Circle((float(x), float(y)), float(radius), strong=index == smallest)
+            for index, ((x, y), radius) in enumerate(zip(centers, radii, strict=True))
+        ),
+    ]

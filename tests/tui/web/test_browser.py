@@ -67,8 +67,6 @@ def test_the_page_says_when_the_app_has_ended_and_starts_it_again() -> None:
 
 
 def test_a_run_is_looked_at_in_a_browser(finished: Path) -> None:
-    pytest.importorskip("evolve.tui._app")
-
     async def check() -> None:
         command = [sys.executable, "-P", "-m", "evolve.tui.web._child", str(finished / "runs" / "done")]
         async with serving(command) as place, tab() as page:
