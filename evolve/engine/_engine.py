@@ -259,13 +259,12 @@ class Engine:
     # -- one session -------------------------------------------------------------------------------
 
     async def run(self) -> str:
-        """Run until the budget ends or a stop is asked for; return the reason.
+        """Run until the budget ends or a stop is asked for; return the reason. To be called after `restore`.
 
         Raises:
             ProblemError: a seed program is not valid.
             SandboxError, StoreError: the infrastructure failed; what is committed is safe.
         """
-        self._restore()
         self._evaluated_before = self.state.evaluations
         earlier_s = self._reader.last_at_s()
         self._used_before = uses(self._budget, self.state, earlier_s, self._spent())
@@ -364,7 +363,7 @@ class Engine:
 
     # -- resume ------------------------------------------------------------------------------------
 
-    def _restore(self) -> None:
+    def restore(self) -> None:
         """Repeat the stored commits, and prepare the tickets that come next.
 
         Those that were in flight are prepared at the very commits that they had seen, so that they

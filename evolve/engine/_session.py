@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -50,6 +50,8 @@ from evolve.store import CACHE_FILE, Reader, ResultCache, Writer
 
 FAILED = "failed"
 """Event of a session that ended in an error; says which."""
+_UNTIL_SPAWNED = 4
+"""Turns of the event loop after which an executor has begun all of its processes."""
 UNSTEADY = ("timeout", "memory")
 """Outcomes that timing can decide when a program is near its limit."""
 
@@ -346,9 +348,8 @@ async def session(
                 )
             if script is None:
                 config.save(folder)  # not before the models have accepted it: it must be possible to resume
-            executor = await stack.enter_async_context(
-                LocalExecutor(problem, config.workers, policy=config.sandbox)
-            )
+            executor = LocalExecutor(problem, config.workers, policy=config.sandbox)
+            started = await stack.enter_async_context(_beginning(executor))
             recall = None
             if cache:
                 shelf = ResultCache(folder.parent / CACHE_FILE, warn=display.message)
@@ -369,6 +370,8 @@ async def session(
                 message=display.message,
                 seeded=None if background is None else partial(_plan, config, problem, background),
             )
+            engine.restore()
+            await started
             obedience = Obedience(
                 folder, engine, problem, reader, executor, window=config.window, message=display.message
             )
@@ -395,6 +398,23 @@ async def session(
             if background is not None:
                 background.memory.save(folder / MEMORY_OUT, run=folder.name, problem=problem.name)
         return _result(folder, problem, config, engine, reader, reason, again)
+
+
+@contextlib.asynccontextmanager
+async def _beginning(executor: LocalExecutor) -> AsyncIterator[asyncio.Task[LocalExecutor]]:
+    """Start an executor while something else is done; yields what tells when it has started.
+
+    Its helpers import what a problem preloads, which takes a second of other processes' time.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        starting = asyncio.create_task(stack.enter_async_context(executor))
+        for _ in range(_UNTIL_SPAWNED):
+            await asyncio.sleep(0)
+        try:
+            yield starting
+        finally:
+            with contextlib.suppress(EvolveError):  # whoever awaits it is told; what is begun has to be ended
+                await starting
 
 
 def _plan(
