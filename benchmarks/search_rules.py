@@ -2,10 +2,12 @@
 
 Every arrangement gets the same seeds and the same number of evaluations on every problem. Reported: the
 median of the final objective with its spread, and the mean rank of the arrangement in its table (1 is best;
-ranks need no common unit). Nothing is selected: a bad seed stays in the table.
-`python benchmarks/search_rules.py [--evals 1000] [--seeds 5] [--problems circle_packing,...]`.
+ranks need no common unit). Nothing is selected: a bad seed stays in the table. Whatever is done is written
+after each arrangement, so that a benchmark that is stopped keeps what it has measured.
+`python benchmarks/search_rules.py [--seeds 5] [--problems circle_packing:300,...]`.
 
-Two further problems are taken in the order in which they are shipped, unless some are named.
+`bin_packing` is the problem that `evolve new --template heuristic` writes, with short programs as a second
+objective, so that the rules that need several cases or several objectives take part as well.
 """
 
 from __future__ import annotations
@@ -13,15 +15,20 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import _results
 
 import evolve
+from evolve.authoring import new_problem
 from evolve.islands import Preset, load_preset
-from evolve.problem import Objective, list_problems, load_problem
+from evolve.problem import Objective, Problem, load_problem
 from evolve.store import Reader
+
+PROBLEMS = "circle_packing:300,heilbronn_triangle:400,bin_packing:800"
+"""With the evaluations of every run: what takes each problem about a minute."""
 
 ISLANDS = ("single", "ring4", "heterogeneous")
 RULES: dict[str, dict[str, Any]] = {
@@ -38,30 +45,45 @@ RULES: dict[str, dict[str, Any]] = {
 """The last two need several cases, or several objectives; they are left out where a problem has none."""
 
 
+RUNS = tempfile.TemporaryDirectory()
+
+
 def of_rule(selection: Mapping[str, Any]) -> Preset:
     """Return one island that selects by a rule."""
     return Preset.model_validate({"archipelago": {"title": "one rule"}, "island": [{"selection": selection}]})
 
 
-def suits(rule: str, problem: str) -> bool:
+def declared(name: str, folder: Path) -> Problem:
+    """Return a shipped problem, or the template's one, written into a folder."""
+    if name != "bin_packing":
+        return load_problem(name)
+    made = new_problem(name, template="heuristic", into=folder).folder
+    with (made / "problem.toml").open("a", encoding="utf-8") as declaration:
+        declaration.write('\n[[objectives]]\nmetric = "ast_nodes"\ndirection = "minimize"\nweight = 0.2\n')
+    return load_problem(made)
+
+
+def suits(rule: str, problem: Problem) -> bool:
     """Tell whether a problem declares what a rule needs."""
-    spec = load_problem(problem).spec
+    spec = problem.spec
     return {"pareto": len(spec.cases) > 1, "objectives": bool(spec.objectives)}.get(rule, True)
 
 
-def one_run(problem: str, islands: Preset, seed: int, evals: int, workers: int) -> dict[str, Any]:
-    """Run once; return the final objective, and the archives' last coverage and QD score."""
-    with tempfile.TemporaryDirectory() as runs:
-        result = evolve.run(
-            problem,
-            seed=seed,
-            islands=islands,
-            workers=workers,
-            budget=evolve.Budget(max_evals=evals),
-            runs=runs,
-        )
-        with Reader(result.folder) as reader:
-            last = reader.events(kind="archives")[-1].data["islands"]
+def one_run(problem: Problem, islands: Preset, seed: int, evals: int, workers: int) -> dict[str, Any]:
+    """Run once; return the final objective, and the archives' last coverage and QD score.
+
+    Runs of a problem share a cache: what one has evaluated, others need not evaluate again.
+    """
+    result = evolve.run(
+        problem.folder,
+        seed=seed,
+        islands=islands,
+        workers=workers,
+        budget=evolve.Budget(max_evals=evals),
+        runs=RUNS.name,
+    )
+    with Reader(result.folder) as reader:
+        last = reader.events(kind="archives")[-1].data["islands"]
     return {
         "seed": seed,
         "best": result.best_objective,
@@ -73,22 +95,23 @@ def one_run(problem: str, islands: Preset, seed: int, evals: int, workers: int) 
 
 
 def compare(
-    problem: str, arrangements: Mapping[str, Preset], seeds: Sequence[int], evals: int, workers: int
-) -> dict[str, Any]:
-    """Run every arrangement with every seed; print and return the table of one problem."""
-    objective = load_problem(problem).spec.objective
+    problem: Problem, arrangements: Mapping[str, Preset], seeds: Sequence[int], evals: int, workers: int
+) -> Iterator[dict[str, dict[str, Any]]]:
+    """Run every arrangement with every seed; print each row, and yield the table as far as it has come."""
+    objective = problem.spec.objective
     rows: dict[str, dict[str, Any]] = {}
     for name, islands in arrangements.items():
         runs = [one_run(problem, islands, seed, evals, workers) for seed in seeds]
         rows[name] = {**spread([run["best"] for run in runs], objective), "runs": runs}
         print(
-            f"{problem}, {name}: median {rows[name]['median']:.8g}, from {rows[name]['worst']:.8g} "
-            f"to {rows[name]['best']:.8g}, sd {rows[name]['sd']:.2g}"
+            f"{problem.name}, {name}: median {rows[name]['median']:.8g}, from {rows[name]['worst']:.8g} "
+            f"to {rows[name]['best']:.8g}, sd {rows[name]['sd']:.2g}",
+            flush=True,
         )
-    ranks = mean_ranks({name: [run["best"] for run in row["runs"]] for name, row in rows.items()}, objective)
-    for name, rank in ranks.items():
-        rows[name]["mean_rank"] = round(rank, 3)
-    return rows
+        ranks = mean_ranks({row: [run["best"] for run in rows[row]["runs"]] for row in rows}, objective)
+        for row, rank in ranks.items():
+            rows[row]["mean_rank"] = round(rank, 3)
+        yield rows
 
 
 def spread(values: Sequence[float], objective: Objective) -> dict[str, float]:
@@ -111,37 +134,50 @@ def mean_ranks(found: Mapping[str, Sequence[float]], objective: Objective) -> di
     return {name: statistics.mean(of_name) for name, of_name in ranks.items()}
 
 
+def summary(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """Return each arrangement's mean rank over the problems, as a share of the table: 0 first, 1 last."""
+    found: dict[str, dict[str, float]] = {}
+    for title, problems in tables.items():
+        shares: dict[str, list[float]] = {}
+        for of_problem in problems.values():
+            rows = of_problem["rows"]
+            for name, row in rows.items():
+                shares.setdefault(name, []).append((row["mean_rank"] - 1) / max(len(rows) - 1, 1))
+        found[title] = {name: round(statistics.mean(values), 3) for name, values in shares.items()}
+    return found
+
+
 def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    shipped = [problem.name for problem in list_problems()]
-    chosen = ["circle_packing", *(name for name in shipped if name != "circle_packing")][:3]
-    parser.add_argument("--problems", default=",".join(chosen), help="names, separated by commas")
-    parser.add_argument("--evals", type=int, default=1000, help="evaluations of every run")
+    parser.add_argument("--problems", default=PROBLEMS, help="NAME:EVALUATIONS, separated by commas")
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds, from 0 on")
     parser.add_argument("--workers", type=int, default=2, help="programs evaluated at once")
     parser.add_argument("--only", choices=("islands", "rules"), help="one of the two tables")
     options = parser.parse_args()
     seeds = range(options.seeds)
     tables: dict[str, dict[str, Any]] = {}
-    for problem in options.problems.split(","):
-        arranged = {
-            "islands": {name: load_preset(name) for name in ISLANDS},
-            "rules": {name: of_rule(rule) for name, rule in RULES.items() if suits(name, problem)},
-        }
-        for title, arrangements in arranged.items():
-            if options.only in (None, title):
-                found = compare(problem, arrangements, seeds, options.evals, options.workers)
-                tables.setdefault(title, {})[problem] = found
-    for title, problems in tables.items():
-        names = dict.fromkeys(name for rows in problems.values() for name in rows)
-        for name in names:
-            of_name = [rows[name]["mean_rank"] for rows in problems.values() if name in rows]
-            print(f"{title}, {name}: mean rank {statistics.mean(of_name):.2f} on {len(of_name)} problems")
-    settings = {"evaluations": options.evals, "seeds": options.seeds}
-    _results.write("search_rules", {**settings, **tables})
+    with tempfile.TemporaryDirectory() as folder:
+        for asked in options.problems.split(","):
+            name, _, evals = asked.partition(":")
+            problem = declared(name, Path(folder))
+            arranged = {
+                "islands": {preset: load_preset(preset) for preset in ISLANDS},
+                "rules": {rule: of_rule(table) for rule, table in RULES.items() if suits(rule, problem)},
+            }
+            for title, arrangements in arranged.items():
+                if options.only not in (None, title):
+                    continue
+                for rows in compare(problem, arrangements, seeds, int(evals), options.workers):
+                    of_problem = {"evaluations": int(evals), "rows": rows}
+                    tables.setdefault(title, {})[name] = of_problem
+                    ranks = summary(tables)
+                    _results.write("search_rules", {"seeds": options.seeds, "mean_rank": ranks, **tables})
+    for title, places in summary(tables).items():
+        for arrangement, place in sorted(places.items(), key=lambda item: item[1]):
+            print(f"{title}, {arrangement}: {place:.2f} (0 is first on every problem and seed, 1 last)")
 
 
 if __name__ == "__main__":
