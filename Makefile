@@ -10,7 +10,7 @@ help:
 	@echo "make test    run the tests"
 	@echo "make lint    ruff and mypy"
 	@echo "make fuzz    fuzz the codec for a minute"
-	@echo "make bench   measure speed and search; writes benchmarks/results/ (about 30 minutes)"
+	@echo "make bench   measure speed and search; writes benchmarks/results/ (about two hours)"
 	@echo "make screenshots   draw the panes of the app into docs/images/ (about 2 minutes)"
 
 demo: $(VENV)/.runtime
@@ -36,6 +36,8 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/endurance.py
 	$(BIN)/python benchmarks/crash.py
 	$(BIN)/python benchmarks/circle_packing.py
+	$(BIN)/python benchmarks/archive_scale.py
+	$(BIN)/python benchmarks/search_rules.py
 	$(BIN)/python benchmarks/watching.py
 
 screenshots: $(VENV)/.dev

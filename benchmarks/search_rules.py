@@ -27,7 +27,7 @@ from evolve.islands import Preset, load_preset
 from evolve.problem import Objective, Problem, load_problem
 from evolve.store import Reader
 
-PROBLEMS = "circle_packing:300,heilbronn_triangle:400,bin_packing:800"
+PROBLEMS = "circle_packing:300,heilbronn_triangle:400,bin_packing:300"
 """With the evaluations of every run: what takes each problem about a minute."""
 
 ISLANDS = ("single", "ring4", "heterogeneous")

@@ -68,7 +68,7 @@ class IslandSpec(Table):
 
     copies: _Whole = Field(default=1, ge=1, le=MAX_ISLANDS)
     """Number of islands made from this table."""
-    selection: dict[str, Any] = Field(default_factory=lambda: {"kind": "uniform"})
+    selection: dict[str, Any] = Field(default_factory=lambda: {"kind": "rank"})
     """Parent selection: `kind` and its options."""
     operators: dict[str, _Number] = Field(default_factory=dict)
     """Weights of the operators in use; omitted: all that the run offers, with equal weights."""

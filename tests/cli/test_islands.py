@@ -38,9 +38,7 @@ def test_a_preset_of_ones_own_is_checked(shell: Shell, place: Path) -> None:
 def test_both_as_json(shell: Shell) -> None:
     rows = json.loads(shell("islands", "--json").out)
     assert [row["name"] for row in rows] == list_presets()
-    assert json.loads(shell("islands", "single", "--json").out)["island"][0]["selection"] == {
-        "kind": "uniform"
-    }
+    assert json.loads(shell("islands", "single", "--json").out)["island"][0]["selection"] == {"kind": "rank"}
 
 
 def test_an_unknown_preset_is_a_user_error(shell: Shell) -> None:

@@ -288,5 +288,5 @@ def test_a_run_that_found_nothing_new_says_what_helps(
 
 
 def test_the_islands_preset_is_named(shell: Shell, done: Path) -> None:
-    assert json.loads(shell("show", "done", "--json").out)["preset"] == "one archive, uniform selection"
+    assert json.loads(shell("show", "done", "--json").out)["preset"] == "one archive, selection by rank"
     assert done.is_dir()

@@ -44,7 +44,7 @@ def test_ring4_has_four_different_selections() -> None:
 
 def test_copies_stand_next_to_each_other(tmp_path: Path) -> None:
     preset = load(tmp_path, '[[island]]\ncopies = 2\n[[island]]\nselection = { kind = "tournament" }\n')
-    assert [spec.selection["kind"] for spec in preset.islands] == ["uniform", "uniform", "tournament"]
+    assert [spec.selection["kind"] for spec in preset.islands] == ["rank", "rank", "tournament"]
 
 
 def test_omitted_keys_have_defaults(tmp_path: Path) -> None:
