@@ -150,7 +150,7 @@ def test_the_tutorial_can_be_followed(tmp_path: Path) -> None:
     assert outputs["evolve check parcels"].splitlines()[-1].startswith("ready: ")
     seed = outputs["evolve score parcels parcels/seeds/emptiest.py"].splitlines()[0]
     assert seed in TUTORIAL.splitlines()
-    best = outputs["evolve run parcels --max-evals 100 --seed 2 --id first"]
+    best = outputs["evolve run parcels --max-evals 100 --id first"]
     assert value_in(best) < 0.7 * value_in(seed)
     unseen = [value_in(text) for command, text in outputs.items() if command.endswith("base=1000")]
     assert unseen[1] < 0.7 * unseen[0], "it is better on instances that it was not chosen by"
