@@ -14,7 +14,7 @@ help:
 	@echo "make screenshots   draw the panes of the app into docs/images/ (about 2 minutes)"
 
 demo: $(VENV)/.runtime
-	$(BIN)/evolve run circle_packing --max-seconds 60 --islands ring4
+	$(BIN)/evolve run circle_packing --max-seconds 60
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
