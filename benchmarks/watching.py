@@ -227,6 +227,8 @@ def main() -> None:
         "--rounds", type=int, default=10, help="windows of a live run with and without the app"
     )
     options = parser.parse_args()
+    if options.rounds < 2 or options.keys < 2 or options.starts < 1:
+        parser.error("needs at least 2 rounds and 2 keys, for the figures to have a spread, and 1 start")
     with tempfile.TemporaryDirectory() as name:
         folder = runs_to_watch(Path(name), options.programs)
         screens = first_screens(folder, options.starts)

@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from evolve.tui._app import EvolveApp
 from textual.pilot import Pilot
 
 import evolve
+from evolve.tui._app import EvolveApp
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = (120, 36)

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from typing import Literal
 
 import typer
 
+from evolve._child import child_environment, python_command
 from evolve.cli._text import clean, err, out, plain
 from evolve.errors import RunError
 from evolve.tui._command import require_terminal, watch
@@ -53,7 +53,8 @@ def run_in_app(arguments: Sequence[str], folder: Path) -> None:
     log, path = tempfile.mkstemp(prefix="evolve-", suffix=".log")
     with os.fdopen(log, "wb") as stream:
         engine = subprocess.Popen(
-            [sys.executable, "-m", "evolve", *arguments],
+            python_command("-m", "evolve", *arguments),
+            env=child_environment(),
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,

@@ -7,9 +7,9 @@ import contextlib
 import json
 import os
 import signal
-import sys
 from pathlib import Path
 
+from evolve._child import child_environment, python_command
 from evolve.store import Request
 
 Answer = tuple[bool, str]
@@ -22,11 +22,12 @@ async def export_apart(folder: Path, request: Request) -> Answer:
     `folder` is absolute. Cancelled, it ends the process with all that it started.
     """
     program, target = request.arguments["program"], request.arguments["target"]
-    command = [sys.executable, "-m", "evolve", "export", str(folder)]
+    command = python_command("-m", "evolve", "export", str(folder))
     command += ([] if program is None else [str(program)]) + ["--out", target, "--json"]
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
+            env=child_environment(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from evolve._toml import suggest
 from evolve.errors import EvolveError, UsageError
-from evolve.store._reader import Reader
+from evolve.store._viewer import Viewer
 
 REPLAYS = "replays"
 """Kind of the event that a run begins with which only repeats another one."""
@@ -15,8 +15,8 @@ REPLAYS = "replays"
 def _age(folder: Path) -> tuple[str, str]:
     """Return the time at which a run was begun, for sorting; one that cannot be read comes first."""
     try:
-        with Reader(folder) as reader:
-            return reader.run().created_at, folder.name
+        with Viewer(folder) as viewer:
+            return viewer.created_at(), folder.name
     except EvolveError:
         return "", folder.name
 
@@ -29,8 +29,8 @@ def run_folders(runs: Path) -> list[Path]:
 def _is_replay(folder: Path) -> bool:
     """Tell whether a run only repeats another one, which is what `last` means then."""
     try:
-        with Reader(folder) as reader:
-            return bool(reader.events(kind=REPLAYS))
+        with Viewer(folder) as viewer:
+            return viewer.latest(REPLAYS) is not None
     except EvolveError:
         return False
 

@@ -12,16 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Connection, create_engine
-from sqlalchemy.pool import NullPool
-from sqlmodel import Field, SQLModel
-
 from evolve.errors import EvolveError, RunError, StoreError, UsageError
 from evolve.store._live import is_live
-from evolve.store._open import is_archived, translated
 from evolve.store._pulse import Pulse, read_pulse
-from evolve.store._reader import Reader
 from evolve.store._request import MOST_CHARS, REQUEST, Answered, Request, checked
+from evolve.store._sqlite import is_archived, translated
 
 REQUESTS_FILE = "requests.db"
 ENDED = "the run has ended; `evolve resume` goes on with it, then ask again"
@@ -32,24 +27,18 @@ _MOST_S, _STEPS_A_LOOK = 5.0, 100_000
 _MOST_STORED = 8 * MOST_CHARS
 """Longest arguments, as JSON, that are read at all: a character may take six."""
 _COLUMNS = "id, kind, arguments, asked_at, status, answer, answered_at"
-
-
-class RequestRow(SQLModel, table=True):
-    """A request; the engine fills the last three."""
-
-    __tablename__ = "request"
-    __table_args__ = {"sqlite_autoincrement": True}
-
-    id: int | None = Field(default=None, primary_key=True)
-    kind: str
-    arguments: str
-    """JSON."""
-    asked_at: str
-    """UTC, ISO 8601."""
-    status: str = Field(index=True)
-    """"waiting", "done" or "refused"."""
-    answer: str
-    answered_at: str | None
+_TABLE = """
+CREATE TABLE IF NOT EXISTS request (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind VARCHAR NOT NULL,
+  arguments VARCHAR NOT NULL, -- JSON
+  asked_at VARCHAR NOT NULL, -- UTC, ISO 8601
+  status VARCHAR NOT NULL, -- "waiting", "done" or "refused"
+  answer VARCHAR NOT NULL,
+  answered_at VARCHAR
+)
+"""
+"""A row for each request; the engine fills the last three columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +101,7 @@ class Mailbox:
         row = (known, json.dumps(given), _now(), "waiting", "")
         insertion = "INSERT INTO request (kind, arguments, asked_at, status, answer) VALUES (?, ?, ?, ?, ?)"
         with self._connected(create=True) as connection:
-            asked = connection.exec_driver_sql(insertion, row).lastrowid
+            asked = connection.execute(insertion, row).lastrowid
         assert asked is not None
         return asked
 
@@ -189,6 +178,8 @@ class Mailbox:
         """Return what the engine did before it was killed, which may be more than it could say."""
         if isinstance(row, Unreadable):
             return "refused", row.why
+        from evolve.store._reader import Reader  # 0.5 s, and seldom needed here
+
         with contextlib.suppress(EvolveError), Reader(self.folder) as reader:
             for event in reversed(reader.events(kind=REQUEST)):
                 if event.data["id"] == row.id and event.data["asked_at"] == row.asked_at:
@@ -200,7 +191,7 @@ class Mailbox:
             "UPDATE request SET status = ?, answer = ?, answered_at = ? WHERE id = ? AND status = 'waiting'"
         )
         with self._connected() as connection:
-            connection.exec_driver_sql(update, list(answers))
+            connection.executemany(update, answers)
 
     def _read(
         self, condition: str, values: tuple[int, ...], most: int, *, newest: bool = False
@@ -214,24 +205,23 @@ class Mailbox:
         order = "id DESC" if newest else "id"
         query = f"SELECT {columns} FROM request WHERE {condition} ORDER BY {order} LIMIT {most}"
         with self._connected() as connection:
-            return [_request_of(tuple(row)) for row in connection.exec_driver_sql(query, values)]
+            if not connection.execute("PRAGMA user_version").fetchone()[0]:
+                return []  # somebody is just making the file
+            return [_request_of(row) for row in connection.execute(query, values)]
 
     @contextlib.contextmanager
-    def _connected(self, *, create: bool = False) -> Iterator[Connection]:
+    def _connected(self, *, create: bool = False) -> Iterator[sqlite3.Connection]:
         """Open the file for one transaction; raises StoreError."""
         with translated(self.path):
             if self.path.exists() and not self.path.is_file():
                 raise StoreError(f"{self.path}: must be a file, and is none. Remove it.")
-            engine = create_engine("sqlite://", creator=lambda: self._connect(create), poolclass=NullPool)
             try:
-                with engine.begin() as connection:
+                with contextlib.closing(self._connect(create)) as connection, connection:
                     yield connection
             except (UnicodeError, OverflowError) as error:
                 raise StoreError(
                     f"{self.path}: is damaged ({error}). Remove it while the run goes on."
                 ) from None
-            finally:
-                engine.dispose()
 
     def _connect(self, create: bool) -> sqlite3.Connection:
         mode = "rwc" if create else "ro&immutable=1" if is_archived(self.path) else "rw"
@@ -248,7 +238,7 @@ class Mailbox:
                     "PRAGMA journal_mode=WAL"
                 )  # who reads does not keep the engine from answering
                 _create(connection)
-            elif version != _VERSION:
+            elif version not in (0, _VERSION):
                 raise StoreError(
                     f"{self.path}: has version {version}, this evolve knows {_VERSION}. Ask with the version "
                     "of evolve that runs the engine, or remove the file."
@@ -264,14 +254,9 @@ class Mailbox:
 
 def _create(connection: sqlite3.Connection) -> None:
     """Make the table; of several who begin at once, one does."""
-    from sqlalchemy.dialects import sqlite
-    from sqlalchemy.schema import CreateTable
-
-    table = RequestRow.__table__  # type: ignore[attr-defined]
-    statement = str(CreateTable(table, if_not_exists=True).compile(dialect=sqlite.dialect()))
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        connection.execute(statement)
+        connection.execute(_TABLE)
         connection.execute("CREATE INDEX IF NOT EXISTS ix_request_status ON request (status)")
         connection.execute(f"PRAGMA user_version = {_VERSION}")
 

@@ -7,9 +7,6 @@ from typing import Any
 from sqlalchemy import JSON, Column, LargeBinary
 from sqlmodel import Field, SQLModel
 
-SCHEMA_VERSION = 3
-"""Written to the file's `user_version`; a reader refuses any other."""
-
 
 class Run(SQLModel, table=True):
     """The one row that says what this run is."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from evolve.store import _schema as schema
-from evolve.store._open import readable
-from evolve.store._reader import Reader
+from evolve.errors import RunError, StoreError
 from evolve.store._request import REQUEST
+from evolve.store._sqlite import check_schema, connect_readonly, readable, translated
+
+if TYPE_CHECKING:
+    from evolve.store._reader import Reader
 
 PAGE = 2_000
 """Rows of a page: some milliseconds."""
@@ -51,6 +55,26 @@ class LedgerRow(NamedTuple):
     parent: int
     kept: int
     gain: float
+
+
+class Happening(NamedTuple):
+    """An event as displays read it.
+
+    Attributes:
+        id: Its number, a cursor.
+        ticket: The last commit before it, or None.
+        kind: What happened.
+        at: UTC, ISO 8601.
+        at_s: Run time in seconds.
+        data: What is to be said of it.
+    """
+
+    id: int
+    ticket: int | None
+    kind: str
+    at: str
+    at_s: float
+    data: dict[str, Any]
 
 
 class Kin(NamedTuple):
@@ -148,26 +172,75 @@ WHERE m.id > ? AND m.seq <= ? ORDER BY m.id
 """
 
 
-class Viewer(Reader):
-    """A reader for displays, which look at a run often and must never keep anybody waiting.
+class Viewer:
+    """What displays read: they look at a run often and must never keep anybody waiting.
 
     Like every reader it sees what is committed, holds no lock that the engine could meet, and belongs to one
     thread. Every query here uses an index and returns a bounded number of rows.
     """
 
+    def __init__(self, folder: Path) -> None:
+        """Open the run in `folder`.
+
+        Raises:
+            RunError: the folder is no run.
+            StoreError: the schema is of another version.
+        """
+        self.folder, self.path = folder, folder / "run.db"
+        if not self.path.is_file():
+            raise RunError(f"{folder}: is not a run: it holds no run.db. `evolve runs` lists the runs.")
+        with translated(self.path):
+            self._connection = connect_readonly(self.path)
+        try:
+            check_schema(self._connection, self.path)
+        except BaseException:
+            self._connection.close()
+            raise
+
     def __enter__(self) -> Self:
         return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._connection.close()
+        if "reader" in self.__dict__:
+            self.reader.__exit__()
+
+    @cached_property
+    def reader(self) -> Reader:
+        """All that can be read of the run; its library takes a while to load, so it comes when asked for."""
+        from evolve.store._reader import Reader  # 0.5 s
+
+        return Reader(self.folder)
+
+    def created_at(self) -> str:
+        """Return when the run was begun, UTC, ISO 8601."""
+        rows = self._rows("SELECT created_at FROM run")
+        if not rows:
+            raise StoreError(f"{self.path}: does not say what run it is: the table `run` is empty.")
+        return str(rows[0][0])
+
+    def committed(self) -> int:
+        """Return the number of committed programs."""
+        return int(self._rows("SELECT coalesce(max(seq), 0) FROM program")[0][0])
+
+    def last_at_s(self) -> float:
+        """Return the run time of the last commit or event in seconds; 0.0 before there is one."""
+        query = (
+            "SELECT max(coalesce((SELECT at_s FROM program ORDER BY seq DESC LIMIT 1), 0.0), "
+            "coalesce((SELECT at_s FROM event ORDER BY id DESC LIMIT 1), 0.0))"
+        )
+        return float(self._rows(query)[0][0])
 
     def ledger(self, after: int = 0, limit: int = PAGE) -> list[LedgerRow]:
         """Return the commits after a cursor on `seq`, in order."""
         return [LedgerRow._make(row) for row in self._rows(_LEDGER, after, limit)]
 
-    def happened(self, after: int = 0, limit: int = PAGE, *, but: str = "bandits") -> list[schema.Event]:
+    def happened(self, after: int = 0, limit: int = PAGE, *, but: str = "bandits") -> list[Happening]:
         """Return the events after a cursor on `id`, in order, all kinds but one."""
         query = f"SELECT {_EVENT} FROM event WHERE id > ? AND kind != ? ORDER BY id LIMIT ?"
         return [_event(row) for row in self._rows(query, after, but, limit)]
 
-    def latest(self, kind: str) -> schema.Event | None:
+    def latest(self, kind: str) -> Happening | None:
         """Return the last event of a kind."""
         query = f"SELECT {_EVENT} FROM event WHERE kind = ? ORDER BY id DESC LIMIT 1"
         rows = self._rows(query, kind)
@@ -267,13 +340,12 @@ class Viewer(Reader):
         return [row[0] for row in found], after + limit
 
     def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        with readable(self.path), self._engine.connect() as connection:
-            return [tuple(row) for row in connection.exec_driver_sql(query, values)]
+        with readable(self.path):
+            return self._connection.execute(query, values).fetchall()
 
 
-def _event(row: tuple[Any, ...]) -> schema.Event:
-    known = dict(zip(_EVENT.split(", "), row, strict=True))
-    return schema.Event(**{**known, "data": json.loads(known["data"])})
+def _event(row: tuple[Any, ...]) -> Happening:
+    return Happening._make((*row[:-1], json.loads(row[-1])))
 
 
 def _offered(row: tuple[Any, ...]) -> Offered:

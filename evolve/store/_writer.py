@@ -23,6 +23,7 @@ from evolve.errors import RunError
 from evolve.store import _schema as schema
 from evolve.store._live import LOCK_FILE
 from evolve.store._open import check_schema, driver_of, readonly_engine, translated, writable_engine
+from evolve.store._sqlite import SCHEMA_VERSION
 
 Row = dict[str, Any]
 _LOCK_ATTEMPTS = 10
@@ -148,7 +149,7 @@ class Writer:
                 connection.execute(insert_into(_table(schema.Run)), [run])
                 connection.commit()
                 # last: a file with this version is complete
-                connection.exec_driver_sql(f"PRAGMA user_version = {schema.SCHEMA_VERSION}")
+                connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
                 connection.commit()
         return connection
 

@@ -95,7 +95,7 @@ ACTIONS: dict[str, tuple[Action, ...]] = {
             "zoom",
             "z",
             "Change the scale of the curve",
-            "All of it, its later part, or the gap to the best reference on a logarithmic scale.",
+            "Without the first steep steps, all of it, or the gap to the best reference (logarithmic).",
             "scale",
         ),
         Action("axis", "x", "Change what the curve runs over", "Evaluations or time.", "axis"),
@@ -143,7 +143,13 @@ ACTIONS: dict[str, tuple[Action, ...]] = {
     "programs": (
         Action("filter", "slash", "Filter and search", "Say which programs to show.", "filter"),
         Action("clear", "c", "Clear the filter", "Show all programs again.", "clear"),
-        Action("sort", "s", "Sort by the next column", "The heading with an arrow orders the table.", "sort"),
+        Action(
+            "sort",
+            "s",
+            "Sort by the next column",
+            "Or click on the heading of a column.",
+            "sort",
+        ),
         Action(
             "sort_back", "S", "Sort by the previous column", "The heading with an arrow orders the table."
         ),
@@ -209,7 +215,7 @@ ACTIONS: dict[str, tuple[Action, ...]] = {
     "dialog": (Action("back", "escape", "Go back", "Without an answer."),),
     "editor": (
         Action("send", "ctrl+s", "Put the program into the run", "The engine evaluates it soon.", "put in"),
-        Action("outside", "ctrl+e", "Edit in your own editor", "The one that EDITOR names.", "editor"),
+        Action("outside", "ctrl+o,f4", "Edit in your own editor", "The one that EDITOR names.", "editor"),
         Action("back", "escape", "Go back", "What was written is dropped.", "back"),
     ),
     "help": (Action("back", "escape,question_mark,q,f1", "Close the help", "Go back.", "close"),),

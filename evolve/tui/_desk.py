@@ -85,6 +85,14 @@ class Desk:
         """
         return await self._asked.ask(question)
 
+    async def warm(self) -> None:
+        """Load what pages of programs need, before the first one is opened.
+
+        Raises:
+            EvolveError: the store cannot be read.
+        """
+        await self._asked.ask(lambda viewer: viewer.reader)
+
     def close(self) -> None:
         """Close the connections."""
         self._news.close()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from typing import IO
+
+from evolve._child import child_environment, python_command
 
 MOST_BYTES = 64 * 2**20
 
@@ -36,5 +37,10 @@ async def run_python(*arguments: str) -> tuple[int, bytes, bytes]:
 
 
 def _begun(arguments: Sequence[str], answer: IO[bytes], trouble: IO[bytes]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, *arguments]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=answer, stderr=trouble)
+    return subprocess.Popen(
+        python_command(*arguments),
+        env=child_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=answer,
+        stderr=trouble,
+    )

@@ -42,6 +42,8 @@ PANES: tuple[type[Pane], ...] = (
 )
 NAMES = tuple(pane.AREA for pane in PANES)
 _AFTER_ERROR_S = 5.0
+_AWAY = 5
+"""Periods that are left out while the terminal has not the focus."""
 
 
 class RunScreen(Screen[None]):
@@ -110,7 +112,7 @@ class RunScreen(Screen[None]):
                 news = await self.desk.news()
             except EvolveError as error:
                 words = str(error).replace(f"{self.run.about.folder}/", "")
-                self.query_one("#headline", Static).update(plain(f" ✗ {words}", "bold red"))
+                self.query_one("#headline", Static).update(plain(f" ✗ {words}", "bold red"), layout=False)
                 await asyncio.sleep(_AFTER_ERROR_S)
                 continue
             first = not self.run.loaded
@@ -123,7 +125,17 @@ class RunScreen(Screen[None]):
                     self._say()
                 if changed:
                     self.shown_pane.revision = self.run.revision
-            await asyncio.sleep(0 if news.more else self._period_s)
+            if first and not news.more:
+                await self.desk.warm()
+            await self._rest(0 if news.more else self._period_s)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait until the next look; longer where the terminal says that nobody looks, until somebody does."""
+        await asyncio.sleep(seconds)
+        for _ in range(_AWAY):
+            if self.app.app_focus or not seconds:
+                return
+            await asyncio.sleep(seconds)
 
     def _tell(self, answered: list[Request]) -> None:
         """Say what the engine answered."""
@@ -133,7 +145,7 @@ class RunScreen(Screen[None]):
             self.app.notify(f"request {one.id}, {words}", severity=severity, markup=False)  # type: ignore[arg-type]
 
     def _say(self) -> None:
-        self.query_one("#headline", Static).update(headline(self.run, self.size.width))
+        self.query_one("#headline", Static).update(headline(self.run, self.size.width), layout=False)
 
     def on_resize(self) -> None:
         """Fit the headline to the width."""

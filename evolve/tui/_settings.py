@@ -73,7 +73,7 @@ def check_keys(keys: dict[str, str]) -> None:
             raise UsageError(
                 f"keys.{name}: there is no such action.{suggest(name, known)} The help lists them."
             )
-        if not all(part.strip() for part in value.split(",")):
+        if not all(_parts(value)):
             raise UsageError(f"keys.{name}: must be keys separated by commas, got {value!r}.")
     chosen = {**known, **keys}
     for area in ACTIONS:
@@ -81,7 +81,12 @@ def check_keys(keys: dict[str, str]) -> None:
         for name, value in chosen.items():
             if name.split(".", 1)[0] not in (area, "app"):
                 continue
-            for key in (part.strip() for part in value.split(",")):
+            for key in _parts(value):
                 other = taken.setdefault(key, name)
-                if other != name and (name in keys or other in keys):
+                shared = key in _parts(known[name]) and key in _parts(known[other])  # so it comes
+                if other != name and not shared:
                     raise UsageError(f"keys.{name}: the key {key!r} does {other} already. Choose another.")
+
+
+def _parts(keys: str) -> list[str]:
+    return [part.strip() for part in keys.split(",")]

@@ -215,13 +215,27 @@ def test_a_row_that_is_no_request_is_told_apart(live: Path, kind: Any, arguments
     assert mailbox.waiting() == []
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"no database at all " * 100, b"SQLite format 3\0" + b"\xff" * 5000]
-)
+@pytest.mark.parametrize("content", [b"no database at all " * 100, b"SQLite format 3\0" + b"\xff" * 5000])
 def test_a_file_that_is_no_mailbox_is_said(live: Path, content: bytes) -> None:
     (live / REQUESTS_FILE).write_bytes(content)
     with pytest.raises(StoreError, match=r"requests\.db"):
         Mailbox(live).waiting()
+
+
+@pytest.mark.parametrize("write_ahead", [False, True])
+def test_a_file_that_is_just_being_made_holds_nothing_yet(live: Path, write_ahead: bool) -> None:
+    mailbox = Mailbox(live)
+    with closing(sqlite3.connect(mailbox.path)) as maker:
+        if write_ahead:
+            maker.execute("PRAGMA journal_mode=WAL")
+        else:
+            mailbox.path.touch()
+        assert mailbox.latest() == mailbox.waiting() == []
+        with pytest.raises(UsageError, match="holds none of this number"):
+            mailbox.get(1)
+        mailbox.settle()
+    assert mailbox.ask("pause") == 1
+    assert [row.kind for row in mailbox.latest()] == ["pause"]
 
 
 def test_another_table_or_version_is_said(live: Path) -> None:

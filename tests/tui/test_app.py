@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
+import json
 import os
 import sqlite3
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from textual.widgets import TextArea
 
 from evolve.store import Mailbox
 from evolve.tui._actions import ACTIONS
@@ -15,13 +19,14 @@ from evolve.tui._commands import Commands
 from evolve.tui._run_screen import NAMES
 from evolve.tui._settings import Settings
 from evolve.tui.archive import ArchivePane
+from evolve.tui.data._run import News
 from evolve.tui.lineage import LineagePane
 from evolve.tui.overview import Overview
 from evolve.tui.program import ProgramScreen
 from evolve.tui.program._screen import VIEWS
 from evolve.tui.programs import Programs
 from evolve.tui.widgets import Rows
-from tests.tui.hostile import HOSTILE, poison
+from tests.tui.hostile import HOSTILE, MARKUP, NAME, poison
 from tests.tui.pilots import Driver, app_of, press, text, told, until, until_shown, watching
 from tests.tui.runs import Made, make_run
 
@@ -145,13 +150,15 @@ def test_trouble_with_the_store_is_said_and_the_app_stays(tmp_path: Path) -> Non
 def test_the_curve_changes_scale_and_axis(made: Made) -> None:
     async def steps(pilot: Driver) -> None:
         overview = pilot.app.screen.query_one(Overview)
+        assert overview.scale == "close"
+        await until_shown(pilot, "the first steep steps cut off")
         await press(pilot, "z")
-        await until_shown(pilot, "without the first quarter")
+        await until(pilot, lambda: "cut off" not in text(pilot))
         await press(pilot, "z")
         await until_shown(pilot, "gap of the best sum_radii to 2.635983085")
         await press(pilot, "z", "x")
         await until_shown(pilot, "seconds of run time")
-        assert (overview.scale, overview.axis) == ("all", "time")
+        assert (overview.scale, overview.axis) == ("close", "time")
         await press(pilot, "G")
         await until_shown(pilot, "latest events", "stopped: max_evals")
 
@@ -228,6 +235,25 @@ def test_the_table_is_sorted_filtered_and_searched(made: Made) -> None:
         await until(pilot, lambda: not pane.searching and 0 < len(pane.listing.rows) < 40)
         await press(pilot, "c", "slash", *"colour:red")
         await until_shown(pilot, "no such filter")
+
+    drive(made.folder, "3", steps=steps)
+
+
+def test_a_click_on_a_heading_sorts_and_another_one_turns_the_order_round(made: Made) -> None:
+    async def steps(pilot: Driver) -> None:
+        pane = pilot.app.screen.query_one(Programs)
+        best = made.state.best
+        assert best is not None
+        heading = text(pilot).split("\n")[2].index("score")
+        await pilot.click("#table", offset=(heading, 0))
+        await until_shown(pilot, "score▼")
+        assert pane.program_at(0) == best[0]
+        await pilot.click("#table", offset=(heading, 0))
+        await until_shown(pilot, "score▲")
+        await press(pilot, "l")  # the table is scrolled to the right, and so are its headings
+        heading = text(pilot).split("\n")[2].index("cost")
+        await pilot.click("#table", offset=(heading, 0))
+        await until_shown(pilot, "cost▼")
 
     drive(made.folder, "3", steps=steps)
 
@@ -406,6 +432,45 @@ def test_a_program_is_written_and_put_in(live: Path, monkeypatch: pytest.MonkeyP
     drive(live, "6", steps=steps)
 
 
+def test_the_users_editor_is_a_key_away_from_the_text(live: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISUAL", f'{sys.executable} -c \'import sys; open(sys.argv[1], "w").write("mine")\'')
+
+    async def steps(pilot: Driver) -> None:
+        await until(pilot, lambda: app_of(pilot).run_screen.run.running)
+        monkeypatch.setattr(pilot.app, "suspend", contextlib.nullcontext)  # there is no terminal to give away
+        await press(pilot, "i")
+        await until_shown(pilot, "^o editor")
+        await press(pilot, "ctrl+o")
+        area = pilot.app.screen.query_one(TextArea)
+        await until(pilot, lambda: area.text == "mine")
+        assert area.has_focus
+
+    drive(live, "6", steps=steps)
+
+
+def test_a_terminal_that_nobody_looks_at_is_served_seldom(live: Path) -> None:
+    async def steps(pilot: Driver) -> None:
+        screen = app_of(pilot).run_screen
+        looks = 0
+        news = screen.desk.news
+
+        async def counted() -> News:
+            nonlocal looks
+            looks += 1
+            return await news()
+
+        screen.desk.news = counted  # type: ignore[method-assign]
+        app_of(pilot).app_focus = False
+        await asyncio.sleep(0.5)  # what was on its way is over
+        looks = 0
+        await asyncio.sleep(0.5)
+        away, looks = looks, 0
+        app_of(pilot).app_focus = True
+        await until(pilot, lambda: looks > 2 * away + 2)
+
+    drive(live, steps=steps)
+
+
 def test_an_export_asks_where_to(live: Path) -> None:
     async def steps(pilot: Driver) -> None:
         screen = app_of(pilot).run_screen
@@ -548,28 +613,47 @@ def test_leaving_asks_only_about_a_run_that_it_began(live: Path) -> None:
     assert asyncio.run(session("down", "enter", ask=True)) == "stop"
 
 
-def test_hostile_text_is_shown_and_does_nothing(tmp_path: Path) -> None:
-    folder = make_run(tmp_path / "runs" / "hostile", 12).folder
+@pytest.mark.parametrize("declared", [True, False], ids=["problem at hand", "problem of a hostile name"])
+def test_hostile_text_is_shown_on_every_screen_and_does_nothing(tmp_path: Path, declared: bool) -> None:
+    folder = make_run(tmp_path / "runs" / NAME.replace("/", ""), 12, models=True).folder
     poison(folder, 7)
+    if not declared:
+        config = (folder / "config.toml").read_text()
+        name = f"problem {NAME} {MARKUP} {HOSTILE}"
+        (folder / "config.toml").write_text(
+            config.replace('problem = "circle_packing"', f"problem = {json.dumps(name)}")
+        )
 
     async def steps(pilot: Driver) -> None:
-        seen = []
-        for pane in "1234":
-            await press(pilot, pane)
-            await pilot.pause(0.2)
-            seen.append(text(pilot))
-        await press(pilot, "o", *"7", "enter")
-        await until_shown(pilot, "program 7 ")
-        for _ in VIEWS:
+        seen: list[str] = []
+
+        async def look(*keys: str) -> None:
+            await press(pilot, *keys)
             await pilot.pause(0.3)
             seen.append(text(pilot))
-            await press(pilot, "tab")
-        await press(pilot, "t")
-        await pilot.pause(0.3)
-        seen.append(text(pilot))
+            strips = pilot.app.screen._compositor.render_strips()
+            assert all(part.style is None or not part.style.link for strip in strips for part in strip)
+
+        await look()
+        for keys in ("1", "z", "2", "v", "v", "3", "s", "4", "v", "v", "5", "6", "7", "question_mark"):
+            await look(keys)
+        await look("escape", "3", "slash", *"source:danger")
+        await look("enter", "c", "o", *"7", "enter")
+        await until_shown(pilot, "program 7 ")
+        for _ in VIEWS:
+            await look()
+            await look("w")
+            await look("end")
+            await look("tab")
+        await look("a")
+        await look("question_mark")
+        await look("escape", "t")
+        await look("ctrl+p", *"prog")
         assert app_of(pilot).is_running
         for screen in seen:
-            assert not any(mark in screen for mark in HOSTILE)
-        assert any("[red]danger[/red]" in screen for screen in seen)
+            assert not any(mark in screen for mark in HOSTILE), screen
+        whole = "\n".join(seen)
+        for said in ("[red]danger[/red]", "[red]run[red]", "␛[2J", "⟨202E⟩"):
+            assert said in whole
 
     drive(folder, steps=steps, size=(100, 30))

@@ -66,5 +66,11 @@ def test_keys_may_be_swapped() -> None:
     check_keys({"programs.sort": "r", "programs.reverse": "s"})
 
 
+def test_a_key_that_two_actions_share_as_they_come_may_stay() -> None:
+    check_keys({"app.quit": "q,ctrl+q"})  # q closes the help too
+    with pytest.raises(UsageError, match=r"'escape' does app\.quit already"):
+        check_keys({"app.quit": "q,escape"})
+
+
 def test_all_keys_of_ours_may_be_named() -> None:
     check_keys({name: f"ctrl+f{number}" for number, name in enumerate(binding_ids())})

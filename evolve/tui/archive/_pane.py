@@ -99,28 +99,24 @@ class ArchivePane(Pane):
         if self._shown is None:
             self._say("reading what the archives were offered ...")
         try:
-            more = True
-            while more:
-                more, found = await self.desk.ask(lambda viewer: self._fold(viewer, up_to, island))
-                self._shown = found
-                if more:
-                    self._say("reading what the archives were offered ...")
-                self._place()
+            while (found := await self.desk.ask(lambda viewer: self._fold(viewer, up_to, island))) is None:
+                pass  # the map is drawn once, when all is read
+            self._shown = found
+            self._place()
         except EvolveError as error:
             self._say(str(error), "bold red")
 
-    def _fold(self, viewer: Viewer, up_to: int, island: int) -> tuple[bool, IslandMap]:
-        """Take in commits; runs in the thread that asks."""
+    def _fold(self, viewer: Viewer, up_to: int, island: int) -> IslandMap | None:
+        """Take in a page of commits; None: there are more. Runs in the thread that asks."""
         from evolve.tui.data._atlas import Atlas, preset_of  # the islands' library: not for the first screen
 
         if self._atlas is None:
             about = self.run.about
             self._atlas = Atlas(about, preset_of(config_of(about.folder)))
-        more = self._atlas.advance(viewer, up_to)
-        return more, self._atlas.island(island)
+        return None if self._atlas.advance(viewer, up_to) else self._atlas.island(island)
 
     def _say(self, text: str, style: str = "dim") -> None:
-        self.query_one("#note", Static).update(plain(text, style))
+        self.query_one("#note", Static).update(plain(text, style), layout=False)
 
     # -- drawing -----------------------------------------------------------------------------------
 
@@ -146,7 +142,7 @@ class ArchivePane(Pane):
         )
         self._heat = heat
         self.map.show(heat, maximize=maximize, anew=anew)
-        self.query_one("#line", Static).update(island_line(island, len(self.run.about.islands)))
+        self.query_one("#line", Static).update(island_line(island, len(self.run.about.islands)), layout=False)
         self.query_one("#legend", Panel).show(legend(heat, maximize=maximize))
         self._say(heat.note)
         self._describe()
@@ -160,7 +156,9 @@ class ArchivePane(Pane):
         width, height = self.size.width - 4, max(6, (self.size.height - 6) // 2)
         self.query_one("#coverage", Panel).show(history(self.run, COVERAGE, width, height))
         self.query_one("#qd", Panel).show(history(self.run, QD_SCORE, width, height))
-        self.query_one("#line", Static).update(Text("all islands over the programs made", "bold"))
+        self.query_one("#line", Static).update(
+            Text("all islands over the programs made", "bold"), layout=False
+        )
         self._say("noted every 10 programs, in longer runs less often")
 
     @on(MapView.Moved)

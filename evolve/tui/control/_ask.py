@@ -99,7 +99,7 @@ class Steering(Widget):
         best = self.run.best
         start = program or (best[0] if best else 1)
         try:
-            text = await self.desk.ask(lambda viewer: viewer.text(start))
+            text = await self.desk.ask(lambda viewer: viewer.reader.text(start))
         except EvolveError:
             text = ""
         about = self.run.about

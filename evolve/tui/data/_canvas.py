@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 import numpy as np
 from rich.text import Text
@@ -47,10 +46,10 @@ class Canvas:
 
     def line(self, start: Point, end: Point, style: str = "", *, dash: int = 0) -> None:
         """Draw a straight line between two places in dots; with `dash`, every so many dots a gap as long."""
-        clipped = _clipped(start, end, self.width, self.height)
-        if clipped is None:
+        clipped = _clipped(np.array([start]), np.array([end]), self.width, self.height)
+        if not len(clipped):
             return
-        (x0, y0), (x1, y1) = clipped
+        x0, y0, x1, y1 = clipped[0].tolist()
         steps = max(1, math.ceil(max(abs(x1 - x0), abs(y1 - y0))))
         xs, ys = np.rint(np.linspace(x0, x1, steps + 1)), np.rint(np.linspace(y0, y1, steps + 1))
         if dash:
@@ -60,9 +59,17 @@ class Canvas:
 
     def path(self, points: Sequence[Point], style: str = "", *, closed: bool = False) -> None:
         """Draw straight lines from point to point."""
-        ends = list(points) + ([points[0]] if closed and points else [])
-        for start, end in pairwise(ends):
-            self.line(start, end, style)
+        ends = np.asarray([*points, points[0]] if closed and points else points, dtype=np.float64)
+        if len(ends) < 2:
+            return
+        x0, y0, x1, y1 = _clipped(ends[:-1], ends[1:], self.width, self.height).T
+        steps = np.maximum(1, np.ceil(np.maximum(np.abs(x1 - x0), np.abs(y1 - y0)))).astype(np.int64)
+        line = np.repeat(np.arange(len(steps)), steps + 1)  # all lines at once: a chart has thousands
+        first = np.cumsum(steps + 1) - (steps + 1)
+        along = (np.arange(len(line)) - first[line]) / steps[line]
+        xs = x0[line] + along * (x1 - x0)[line]
+        ys = y0[line] + along * (y1 - y0)[line]
+        self.dots(np.rint(xs), np.rint(ys), style)
 
     def ellipse(self, center: Point, across: float, down: float, style: str = "") -> None:
         """Draw an ellipse by its two half axes in dots."""
@@ -118,21 +125,30 @@ def _runs(values: Sequence[int]) -> Iterable[tuple[int, int, int]]:
             start = end
 
 
-def _clipped(start: Point, end: Point, width: int, height: int) -> tuple[Point, Point] | None:
-    """Cut a line to the surface (Liang and Barsky), so that no line is longer than the screen."""
-    (x0, y0), (x1, y1) = start, end
-    if not all(map(math.isfinite, (x0, y0, x1, y1))):
-        return None
-    dx, dy = x1 - x0, y1 - y0
-    first, last = 0.0, 1.0
-    for p, q in ((-dx, x0), (dx, width - 1 - x0), (-dy, y0), (dy, height - 1 - y0)):
-        if p == 0:
-            if q < -0.5:
-                return None
-        elif p < 0:
-            first = max(first, (q + 0.5) / p) if q < 0 else first
-        else:
-            last = min(last, q / p) if q < p else last
-    if first > last:
-        return None
-    return (x0 + first * dx, y0 + first * dy), (x0 + last * dx, y0 + last * dy)
+def _clipped(starts: np.ndarray, ends: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Cut lines to the surface (Liang and Barsky), so that none is longer than the screen.
+
+    Args:
+        starts: (n, 2) where they begin.
+        ends: (n, 2) where they end.
+        width: In dots.
+        height: In dots.
+
+    Returns:
+        (m, 4) x and y of both ends of what is left of those that reach the surface, in order.
+    """
+    finite = np.isfinite(starts).all(axis=1) & np.isfinite(ends).all(axis=1)
+    starts, ends = starts[finite], ends[finite]
+    way = ends - starts
+    first, last = np.zeros(len(way)), np.ones(len(way))
+    outside = np.zeros(len(way), dtype=bool)
+    for axis, size in ((0, width), (1, height)):
+        at, by = starts[:, axis], way[:, axis]
+        outside |= (by == 0) & ((at < -0.5) | (at > size - 0.5))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            enter = np.where(by == 0, 0.0, (np.where(by > 0, -0.5, size - 0.5) - at) / by)
+            leave = np.where(by == 0, 1.0, (np.where(by > 0, size - 0.5, -0.5) - at) / by)
+        first, last = np.maximum(first, enter), np.minimum(last, leave)
+    kept = ~outside & (first <= last)
+    starts, way, first, last = starts[kept], way[kept], first[kept, None], last[kept, None]
+    return np.hstack((starts + first * way, starts + last * way))

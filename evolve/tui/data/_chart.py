@@ -15,6 +15,8 @@ from evolve.tui.data._format import compact
 from evolve.tui.data._text import cut
 
 _LEAST_WIDTH, _LEAST_HEIGHT = 24, 5
+_LEVEL = "yellow"
+"""Style of reference levels; no curve has it."""
 MARKS = "●▲■◆★✚○△□◇"
 """Tell curves apart without colours; a curve carries its mark at its end."""
 
@@ -90,7 +92,10 @@ def thinned(xs: np.ndarray, ys: np.ndarray, columns: int) -> tuple[np.ndarray, n
 
 
 def frame_of(
-    series: Sequence[Series], references: Sequence[Reference], since: float | None = None
+    series: Sequence[Series],
+    references: Sequence[Reference],
+    since: float | None = None,
+    focus: float | None = None,
 ) -> Frame | None:
     """Return the smallest frame around curves, with some room; None when there is nothing to show.
 
@@ -98,6 +103,7 @@ def frame_of(
         series: The curves.
         references: Levels; those far away from the curves stay outside.
         since: Leave out what lies left of this x; a curve's level there counts.
+        focus: Only what lies right of this x decides from where to where the frame reaches in height.
     """
     xs = [one.xs[np.isfinite(one.ys)] for one in series]
     ys = [one.ys[np.isfinite(one.ys)] for one in series]
@@ -105,7 +111,8 @@ def frame_of(
         return None
     left = min(float(part[0]) for part in xs if len(part)) if since is None else since
     right = max(float(part[-1]) for part in xs if len(part))
-    seen = [_since(x, y, left) for x, y in zip(xs, ys, strict=True) if len(y)]
+    start = left if focus is None else max(left, focus)
+    seen = [_since(x, y, start) for x, y in zip(xs, ys, strict=True) if len(y)]
     low = min(float(part.min()) for part in seen if len(part))
     high = max(float(part.max()) for part in seen if len(part))
     reach = (high - low) or abs(high) or 1.0
@@ -128,6 +135,7 @@ def chart(
     height: int,
     *,
     since: float | None = None,
+    focus: float | None = None,
     log: bool = False,
     x_name: str = "",
     empty: str = "nothing to show yet",
@@ -140,6 +148,7 @@ def chart(
         width: In characters.
         height: In characters, with axes and legend.
         since: Show only what lies right of this x.
+        focus: Scale to what lies right of this x; what lies above or below it is cut off.
         log: The values are logarithms to base 10; the axis says the numbers themselves.
         x_name: What x counts.
         empty: Said when there is nothing to draw.
@@ -149,7 +158,7 @@ def chart(
     """
     if width < _LEAST_WIDTH or height < _LEAST_HEIGHT:
         return _padded([Text(cut("too small for a chart", width), style="dim")], height)
-    frame = frame_of(series, references, since)
+    frame = frame_of(series, references, since, focus)
     if frame is None:
         return _padded([Text(cut(empty, width), style="dim")], height)
     legend = len(series) > 1
@@ -160,7 +169,7 @@ def chart(
     shown = [one for one in references if frame.low <= one.value <= frame.high]
     for one in shown:
         y = frame.down(one.value, canvas.height)
-        canvas.line((0, y), (canvas.width - 1, y), "yellow", dash=2)
+        canvas.line((0, y), (canvas.width - 1, y), _LEVEL, dash=2)
     ends = [_draw(canvas, frame, one) for one in series]
     lines = canvas.lines()
     _name_references(lines, shown, frame, canvas)
@@ -241,7 +250,7 @@ def _axis(frame: Frame, margin: int, columns: int, name: str) -> list[Text]:
 def _name_references(
     lines: list[Text], references: Sequence[Reference], frame: Frame, canvas: Canvas
 ) -> None:
-    """Write the names of the levels on their lines, at the left, one a row."""
+    """Write the names of the levels on their lines, where no curve is covered if there is such a place."""
     taken: set[int] = set()
     for one in sorted(references, key=lambda reference: -reference.value):
         row = min(canvas.rows - 1, int(frame.down(one.value, canvas.height)) // 4)
@@ -249,7 +258,15 @@ def _name_references(
         if row in taken or len(name) < 5:
             continue
         taken.add(row)
-        _overwrite(lines, row, 1, name, "yellow")
+        _overwrite(lines, row, _free(lines[row], len(name)), name, _LEVEL)
+
+
+def _free(line: Text, length: int) -> int:
+    """Return a column from which so many characters cover no curve, the first if there is none."""
+    curves = (range(span.start, span.end) for span in line.spans if span.style != _LEVEL)
+    covered = {column for curve in curves for column in curve if line.plain[column] != " "}
+    places = (left for left in range(1, len(line) - length) if covered.isdisjoint(range(left, left + length)))
+    return next(places, 1)
 
 
 def _point_beyond(lines: list[Text], hidden: list[Reference], frame: Frame, canvas: Canvas) -> None:
@@ -258,7 +275,8 @@ def _point_beyond(lines: list[Text], hidden: list[Reference], frame: Frame, canv
     below = max((one for one in hidden if one.value < frame.low), key=lambda one: one.value, default=None)
     for one, row, arrow in ((above, 0, "↑"), (below, canvas.rows - 1, "↓")):
         if one is not None:
-            _overwrite(lines, row, 1, cut(f" {arrow} {one.name} ", canvas.columns - 2), "yellow")
+            name = cut(f" {arrow} {one.name} ", canvas.columns - 2)
+            _overwrite(lines, row, _free(lines[row], len(name)), name, _LEVEL)
 
 
 def _put(lines: list[Text], place: tuple[int, int], mark: str) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import chop_cells
 from rich.text import Text
 
-from evolve.store import Commit, StageResultRow, Viewer, conversation
+from evolve.store import Viewer
 from evolve.tui.data._about import About
 from evolve.tui.data._format import NONE, bar, counted, duration, score, seconds, signed, usd
 from evolve.tui.data._overview import mark_of, style_of
 from evolve.tui.data._text import laid_out, one_line, plain, shown
+
+if TYPE_CHECKING:
+    from evolve.store import Commit, StageResultRow
 
 _ANSWERS = ("rejected", "improved its cell", "took a new cell")
 _MOST_COLOURED = 200_000
@@ -91,7 +94,9 @@ def dossier(viewer: Viewer, program: int, best: int | None) -> Dossier:
     Raises:
         UsageError: there is no such program.
     """
-    commit = viewer.commit(program)
+    from evolve.store import conversation  # with the library that maps tables, when a page is opened
+
+    commit = viewer.reader.commit(program)
     others = [
         (parent, "main parent" if not i else f"parent {i + 1}") for i, parent in enumerate(commit.parents)
     ]
@@ -101,17 +106,17 @@ def dossier(viewer: Viewer, program: int, best: int | None) -> Dossier:
     relatives: dict[int, Relative] = {}
     for other, role in others:
         if other != program and other not in relatives:
-            found = viewer.commit(other)
-            relatives[other] = Relative(other, role, found.evaluation.objective, viewer.text(other))
-    answers = viewer.archive_events(program=program)
+            found = viewer.reader.commit(other)
+            relatives[other] = Relative(other, role, found.evaluation.objective, viewer.reader.text(other))
+    answers = viewer.reader.archive_events(program=program)
     return Dossier(
         commit,
-        viewer.text(program),
+        viewer.reader.text(program),
         tuple(relatives.values()),
         tuple(viewer.children(program)),
-        tuple(viewer.stage_results(program)),
+        tuple(viewer.reader.stage_results(program)),
         tuple((answer.island, answer.status, answer.gain) for answer in answers),
-        tuple(conversation(viewer, program)),
+        tuple(conversation(viewer.reader, program)),
     )
 
 

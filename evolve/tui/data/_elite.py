@@ -15,7 +15,7 @@ from evolve.tui.data._island_map import IslandMap
 from evolve.tui.data._run import RunState
 from evolve.tui.data._text import one_line, shown
 
-_STYLES = ("cyan", "magenta", "green", "yellow", "blue", "red")
+_STYLES = ("cyan", "magenta", "green", "bright_yellow", "blue", "red")
 COVERAGE, QD_SCORE = "coverage", "qd_score"
 
 

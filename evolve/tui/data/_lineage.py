@@ -73,7 +73,7 @@ def lineage(viewer: Viewer, program: int, about: About) -> Lineage:
     """
     line = viewer.ancestors(program, MOST_STEPS)[::-1]
     if not line:
-        viewer.commit(program)  # says which programs there are
+        viewer.reader.commit(program)  # says which programs there are
     wanted = {parent for kin in line for parent in kin.parents[1:]}
     others = {kin.id: kin for kin in viewer.kin(sorted(wanted))}
     steps = []

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from rich.text import Text
 
-from evolve.store import Event
+from evolve.store import Happening
 from evolve.tui.data._chart import Reference, Series, chart, gap_to
 from evolve.tui.data._control import asked
 from evolve.tui.data._format import (
@@ -25,8 +25,12 @@ from evolve.tui.data._format import (
 from evolve.tui.data._run import ArmRow, RunState, Use, arms, uses
 from evolve.tui.data._text import cut, one_line
 
-SCALES = ("all", "late", "gap")
-"""How the curve is scaled: all of it, its later part, or the gap to the best reference."""
+SCALES = ("close", "all", "gap")
+"""How the curve is scaled: to what came after the first steep steps, to all of it, or the gap to the best
+reference."""
+_STEEP, _LAST_STEPS = 0.1, 4
+"""A run's first steps raise the score more than all that follow: they take a tenth of it, or less when there
+were fewer than some improvements since."""
 _BAR = 12
 _STATUS_STYLES = {
     "valid": "green",
@@ -88,7 +92,7 @@ def references(run: RunState) -> list[Reference]:
 
 
 def best_curve(
-    run: RunState, width: int, height: int, *, scale: str = "all", axis: str = "evaluations"
+    run: RunState, width: int, height: int, *, scale: str = "close", axis: str = "evaluations"
 ) -> list[Text]:
     """Draw the best objective so far.
 
@@ -96,7 +100,7 @@ def best_curve(
         run: The run.
         width: In characters.
         height: In characters.
-        scale: One of `SCALES`; without a reference, "gap" is "late".
+        scale: One of `SCALES`; without a reference, "gap" is "all".
         axis: "evaluations" or "time".
     """
     ledger, about = run.ledger, run.about
@@ -108,16 +112,24 @@ def best_curve(
     if scale == "gap" and reference is not None:
         series = [Series("gap", xs, gap_to(ys, reference.value), "cyan")]
         return chart(series, (), width, height, log=True, x_name=name, empty=empty)
-    since = float(xs[-1]) * 0.25 if scale != "all" and len(xs) else None
     return chart(
         [Series("best", xs, ys, "cyan")],
         references(run),
         width,
         height,
-        since=since,
+        focus=_after_the_steep(xs, ys) if scale == "close" else None,
         x_name=name,
         empty=empty,
     )
+
+
+def _after_the_steep(xs: np.ndarray, ys: np.ndarray) -> float | None:
+    """Return from which x on a curve of bests is worth a close look; None: from its beginning."""
+    known = np.flatnonzero(np.isfinite(ys))
+    rises = known[1:][np.diff(ys[known]) != 0]
+    if len(rises) <= _LAST_STEPS:
+        return None
+    return min(float(xs[-1]) * _STEEP, float(xs[rises[-_LAST_STEPS] - 1]))
 
 
 def curve_title(run: RunState, scale: str) -> str:
@@ -125,7 +137,7 @@ def curve_title(run: RunState, scale: str) -> str:
     metric, reference = run.about.metric, run.about.reference
     if scale == "gap" and reference is not None:
         return f"gap of the best {metric} to {score(reference.value)} (logarithmic)"
-    part = "" if scale == "all" else ", without the first quarter"
+    part = "" if scale != "close" else ", the first steep steps cut off"
     return f"best {metric}{part}; {'higher' if run.about.maximize else 'lower'} is better"
 
 
@@ -249,7 +261,7 @@ def spent_on(run: RunState) -> list[Text]:
     ]
 
 
-def event_lines(events: Sequence[Event], most: int, width: int = 200) -> list[Text]:
+def event_lines(events: Sequence[Happening], most: int, width: int = 200) -> list[Text]:
     """Say the latest events, the newest first."""
     lines = []
     for event in list(events)[::-1][:most]:

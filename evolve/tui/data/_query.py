@@ -151,9 +151,10 @@ def matches(ledger: Ledger, query: Query, now_s: float = 0.0, found: np.ndarray 
     fits = np.ones(ledger.size, dtype=bool)
     for column, sign, value in query.terms:
         if column in NAMED:
-            wanted = value.lower()
-            texts = ledger.names[column].texts
-            fits &= np.isin(ledger[column], [i for i, text in enumerate(texts) if wanted in text.lower()])
+            texts = [text.lower() for text in ledger.names[column].texts]
+            fits &= np.isin(
+                ledger[column], [i for i, text in enumerate(texts) if _names(column, value, text)]
+            )
         elif column == "kept":
             fits &= (ledger["kept"] > 0) == (value == "yes")
         else:
@@ -163,6 +164,12 @@ def matches(ledger: Ledger, query: Query, now_s: float = 0.0, found: np.ndarray 
     if found is not None:
         fits &= np.isin(ledger["id"], found)
     return fits
+
+
+def _names(column: str, value: str, text: str) -> bool:
+    """Tell whether a filter means a name: a part of it will do, but "valid" does not mean "invalid"."""
+    wanted = value.lower()
+    return text.startswith(wanted) if column == "status" else wanted in text
 
 
 @dataclass(slots=True)

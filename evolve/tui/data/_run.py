@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from evolve.errors import EvolveError
-from evolve.store import PAGE, REQUEST, Event, LedgerRow, Mailbox, Pulse, Request, Viewer
+from evolve.store import PAGE, REQUEST, Happening, LedgerRow, Mailbox, Pulse, Request, Viewer
 from evolve.tui.data._about import About
 from evolve.tui.data._ledger import Ledger
 
@@ -36,7 +36,7 @@ class News:
     """
 
     rows: Sequence[LedgerRow] = ()
-    events: Sequence[Event] = ()
+    events: Sequence[Happening] = ()
     running: bool = False
     bandits: dict[str, Any] | None = None
     pulse: Pulse | None = None
@@ -68,7 +68,7 @@ class Feed:
         if rows:
             self._seq = rows[-1].seq
         if events:
-            self._event = events[-1].id or 0
+            self._event = events[-1].id
         more = len(rows) == PAGE or len(events) == PAGE
         last = self._viewer.latest("bandits") if rows and not more else None
         pulse = self._mailbox.pulse() if running else None
@@ -121,7 +121,7 @@ class RunState:
     running: bool = False
     state: str = ""
     error: str = ""
-    events: deque[Event] = field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
+    events: deque[Happening] = field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
     bests: list[tuple[int, float, float]] = field(default_factory=list)
     archives: list[dict[str, Any]] = field(default_factory=list)
     ranges: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -162,10 +162,10 @@ class RunState:
         self.revision += changed
         return changed
 
-    def _event_s(self, events: Sequence[Event]) -> float:
+    def _event_s(self, events: Sequence[Happening]) -> float:
         return max((event.at_s for event in events), default=0.0)
 
-    def _note(self, event: Event) -> None:
+    def _note(self, event: Happening) -> None:
         data = event.data
         if event.kind == "best" and event.ticket is not None:
             self.bests.append((event.ticket, float(data["objective"]), event.at_s))
@@ -180,7 +180,7 @@ class RunState:
             )
             self.error = str(data.get("error", "")) if event.kind == "failed" else ""
         elif event.kind == REQUEST:
-            event.data = _without_text(data)
+            event = event._replace(data=_without_text(data))
             self._obey(data)
         self.events.append(event)
 

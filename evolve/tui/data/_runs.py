@@ -19,7 +19,7 @@ from evolve.tui.data._run import MARKS as SESSIONS
 from evolve.tui.data._run import RunState
 from evolve.tui.data._text import one_line
 
-_STYLES = ("cyan", "magenta", "green", "yellow", "blue", "red")
+_STYLES = ("cyan", "magenta", "green", "bright_yellow", "blue", "red")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def brief(folder: Path) -> RunBrief:
                 values[-1][1] if values else None,
                 programs,
                 viewer.last_at_s(),
-                viewer.run().created_at,
+                viewer.created_at(),
                 (*values, (programs, values[-1][1])) if values else (),
             )
     except EvolveError as error:
@@ -82,7 +82,7 @@ def _state(folder: Path, viewer: Viewer) -> str:
     if is_live(folder):
         return "running"
     marks = [event for kind in SESSIONS if (event := viewer.latest(kind)) is not None]
-    last = max(marks, key=lambda event: event.id or 0, default=None)
+    last = max(marks, key=lambda event: event.id, default=None)
     if last is None or last.kind in ("started", "resumed"):
         return "broken off"
     return "failed" if last.kind == "failed" else str(last.data.get("reason", "stopped"))

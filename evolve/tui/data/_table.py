@@ -14,6 +14,8 @@ from evolve.tui.data._query import COLUMNS, Column, Listing
 from evolve.tui.data._text import cut, shown
 
 _ANSWERS = {-1: "", 0: "rejected", 1: "improved", 2: "new cell"}
+_MARK = 2
+"""Characters before the first column, for the star."""
 _LEFT = ("status", "operator", "kept")
 
 
@@ -39,7 +41,7 @@ class Table:
     @property
     def width(self) -> int:
         """Of all columns, in characters."""
-        return sum(column.width + 1 for column in COLUMNS) + 2
+        return sum(column.width + 1 for column in COLUMNS) + _MARK
 
     def head(self) -> Text:
         """Return the headings; an arrow marks the column that orders."""
@@ -96,3 +98,13 @@ def count_line(ledger: Ledger, listing: Listing, searching: bool = False) -> str
     whole = counted(ledger.size, "program")
     found = whole if shown_ == ledger.size else f"{shown_:,} of {whole}"
     return f"{found}{', searching ...' if searching else ''}"
+
+
+def column_at(place: int) -> Column | None:
+    """Return the column at so many characters from the left end of the table; None beyond them."""
+    left = _MARK
+    for column in COLUMNS:
+        if left <= place <= left + column.width:
+            return column
+        left += column.width + 1
+    return None

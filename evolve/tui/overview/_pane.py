@@ -28,7 +28,7 @@ class Overview(Pane):
     Overview.-narrow #halves { layout: vertical; height: auto; }
     Overview #halves { height: auto; }
     """
-    scale: reactive[str] = reactive("all", init=False)
+    scale: reactive[str] = reactive("close", init=False)
     axis: reactive[str] = reactive("evaluations", init=False)
 
     def compose(self) -> ComposeResult:

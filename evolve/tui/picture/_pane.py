@@ -105,7 +105,7 @@ class PicturePane(Pane):
         return f"program {program}{which}: {one_line(self.run.about.metric, 40)} {score(value, 12)}"
 
     def _say(self, text: str, style: str = "dim") -> None:
-        self.query_one("#line", Static).update(plain(text, style))
+        self.query_one("#line", Static).update(plain(text, style), layout=False)
 
     @work(group="evaluate", exclusive=True)
     @unless_left

@@ -13,8 +13,8 @@ from textual.widgets import Input, Static
 from evolve.errors import EvolveError, UsageError
 from evolve.tui._actions import bindings
 from evolve.tui._pane import OpenProgram, Pane, SelectProgram, unless_left
-from evolve.tui.data._query import COLUMNS, SYNTAX, Listing, page_of, parse_query
-from evolve.tui.data._table import Table, count_line
+from evolve.tui.data._query import COLUMNS, SYNTAX, Column, Listing, page_of, parse_query
+from evolve.tui.data._table import Table, column_at, count_line
 from evolve.tui.data._text import plain
 from evolve.tui.widgets import Rows
 
@@ -74,7 +74,9 @@ class Programs(Pane):
 
     def _say(self) -> None:
         text = self._trouble or count_line(self.run.ledger, self.listing, self.searching)
-        self.query_one("#count", Static).update(plain(text, "yellow" if self._trouble else "dim"))
+        self.query_one("#count", Static).update(
+            plain(text, "yellow" if self._trouble else "dim"), layout=False
+        )
 
     def watch_searching(self) -> None:
         """Say that the store is being searched, or not any more."""
@@ -103,11 +105,25 @@ class Programs(Pane):
         event.stop()
         self.post_message(OpenProgram(self.program_at(event.index)))
 
+    @on(Rows.HeadClicked)
+    def _head_clicked(self, event: Rows.HeadClicked) -> None:
+        """Sort by the column under the mouse; again: the other way round."""
+        event.stop()
+        column = column_at(event.at)
+        if column is None:
+            return
+        if column.key == self.listing.sort:
+            self.action_reverse()
+        else:
+            self._sort_by(column)
+
     # -- order and filter --------------------------------------------------------------------------
 
     def _order(self, step: int) -> None:
         keys = [column.key for column in COLUMNS]
-        column = COLUMNS[(keys.index(self.listing.sort) + step) % len(COLUMNS)]
+        self._sort_by(COLUMNS[(keys.index(self.listing.sort) + step) % len(COLUMNS)])
+
+    def _sort_by(self, column: Column) -> None:
         self.listing.sort, self.listing.descending = column.key, column.best_first
         self.draw(keep=False)
 

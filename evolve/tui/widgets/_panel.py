@@ -30,5 +30,6 @@ class Panel(Static):
         kept = list(lines)
         if kept == self._shown:
             return
+        same_height = self._shown is not None and len(kept) == len(self._shown)
         self._shown = kept
-        self.update(Text("\n").join(kept))
+        self.update(Text("\n").join(kept), layout=not same_height)  # to lay out the screen costs most of it

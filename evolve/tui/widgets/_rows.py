@@ -61,6 +61,23 @@ class Rows(ScrollView, can_focus=True):
     class Chosen(Moved):
         """A row was opened by key or by a click on the cursor."""
 
+    class HeadClicked(Message):
+        """A heading was clicked.
+
+        Attributes:
+            rows: The list.
+            at: Characters from the left end of the heading.
+        """
+
+        def __init__(self, rows: Rows, at: int) -> None:
+            super().__init__()
+            self.rows, self.at = rows, at
+
+        @property
+        def control(self) -> Rows:
+            """The list, for selectors."""
+            return self.rows
+
     def __init__(self, *, cursor: bool = True, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.has_cursor = cursor
@@ -201,9 +218,12 @@ class Rows(ScrollView, can_focus=True):
             self.post_message(self.Chosen(self, self.cursor))
 
     def on_click(self, event: events.Click) -> None:
-        """Select the row under the mouse; open it when it is selected already."""
+        """Select the row under the mouse; open it by a double click; tell of a heading."""
+        if event.y < len(self._heads):
+            self.post_message(self.HeadClicked(self, event.x + self.scroll_offset.x))
+            return
         row = event.y - len(self._heads) + self.scroll_offset.y
-        if not self.has_cursor or event.y < len(self._heads) or row >= self.count:
+        if not self.has_cursor or row >= self.count:
             return
         if row == self.cursor and event.chain > 1:
             self.action_choose()

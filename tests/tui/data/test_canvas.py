@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,3 +57,13 @@ def test_an_ellipse_is_symmetric() -> None:
     rows = np.array([[mark != " " for mark in line] for line in plain(canvas)])
     assert (rows == rows[:, ::-1]).all()
     assert (rows == rows[::-1]).all()
+
+
+@given(st.lists(st.tuples(NUMBERS, NUMBERS), max_size=12), st.booleans())
+def test_a_path_is_its_lines(points: list[tuple[float, float]], closed: bool) -> None:
+    path, lines = Canvas(5, 3), Canvas(5, 3)
+    path.path(points, closed=closed)
+    ends = [*points, *points[:1]] if closed else points
+    for start, end in pairwise(ends):
+        lines.line(start, end)
+    assert plain(path) == plain(lines)

@@ -37,6 +37,26 @@ def test_a_curve_with_a_reference() -> None:
     assert plain(lines) + "\n" == GOLDEN
 
 
+def test_a_focus_decides_the_height_and_cuts_off_what_came_before() -> None:
+    series = [curve([0.0, 100.0, 101.0, 102.0])]
+    whole, close = frame_of(series, ()), frame_of(series, (), focus=2.0)
+    assert whole is not None
+    assert close is not None
+    assert (whole.left, whole.right) == (close.left, close.right) == (1.0, 4.0)
+    assert whole.low == 0.0
+    assert 99 < close.low <= 100.0 < 102.0 <= close.high < 103
+
+
+def test_the_name_of_a_level_covers_no_curve_while_there_is_room() -> None:
+    ys = [4.0, 4.0, 4.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+    lines = chart([Series("best", np.arange(10.0), np.array(ys), "cyan")], [Reference(4.0, "record")], 60, 9)
+    (line,) = (line for line in lines if "record" in line.plain)
+    name = line.plain.index("record")
+    cyan = [span for span in line.spans if span.style == "cyan"]
+    assert cyan
+    assert all(span.end < name for span in cyan)
+
+
 def test_rows_fit_the_size() -> None:
     for width, height in ((40, 9), (80, 20), (24, 5)):
         lines = chart([curve([0.5, 0.25])], [], width, height, x_name="programs")

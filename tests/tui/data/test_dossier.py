@@ -25,7 +25,7 @@ def read(folder: Path, program: int, best: int | None = 1) -> pages.Dossier:
 
 def child_of_two(made: Made) -> int:
     with Viewer(made.folder) as viewer:
-        return next(n for n in range(7, 400, 7) if len(viewer.commit(n).parents) > 1)
+        return next(n for n in range(7, 400, 7) if len(viewer.reader.commit(n).parents) > 1)
 
 
 def test_it_can_be_compared_with_every_parent_the_best_and_the_seed(made: Made) -> None:

@@ -48,7 +48,7 @@ def test_the_tree_names_every_program_of_the_line_parts_and_children(made: Made)
         rows = tree(found, known)
         assert [row.program for row in rows] == [1, *viewer.children(1)]
         assert len(rows) > 1
-        other = next(n for n in range(7, 400, 7) if len(viewer.commit(n).parents) > 1)
+        other = next(n for n in range(7, 400, 7) if len(viewer.reader.commit(n).parents) > 1)
         rows = tree(lineage(viewer, other, known), known)
     parts = [row.text.plain for row in rows if "takes a part of" in row.text.plain]
     assert parts

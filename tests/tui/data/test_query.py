@@ -29,6 +29,7 @@ def listed(ledger: Ledger, text: str, **order: object) -> list[int]:
     [
         ("island:2", lambda ledger, row: ledger["island"][row] == 2),
         ("island:seed", lambda ledger, row: ledger["island"][row] == -1),
+        ("status:valid", lambda ledger, row: ledger.text("status", row) == "valid"),
         ("status:valid score>5", lambda ledger, row: ledger["objective"][row] > 5),
         ("status:DUPL", lambda ledger, row: ledger.text("status", row) == "duplicate"),
         ("op:jitter", lambda ledger, row: "jitter" in ledger.text("operator", row)),
@@ -105,7 +106,9 @@ def test_words_and_texts_are_searched_in_the_store(made: Made) -> None:
         while after < 400:
             more, after = page_of(query, after)(viewer)
             found += more
-        assert found == [n for n in range(2, 401) if n % 13 == 3 and "value_1 = 1 * 2\n" in viewer.text(n)]
+        assert found == [
+            n for n in range(2, 401) if n % 13 == 3 and "value_1 = 1 * 2\n" in viewer.reader.text(n)
+        ]
         assert found
 
 

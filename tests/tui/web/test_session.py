@@ -84,7 +84,13 @@ def test_the_app_gets_no_key_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> N
             window = await place.window()
             pid = await _pid(window)
             await window.press("e")
-            names = (await window.shows("env=")).partition("env=")[2]
+
+            def told() -> str:
+                lines = window.screen.text.split("\n")
+                return "".join(line.rstrip() for line in lines).partition("env=")[2]
+
+            await window.until(lambda: "PATH" in told())  # the label grows a moment after its text
+            names = told()
             assert "OPENAI" not in names
             assert "AWS" not in names
             assert "NO_COLOR" in names
