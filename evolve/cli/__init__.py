@@ -11,6 +11,7 @@ import typer
 
 import evolve
 from evolve.cli import (
+    _apply,
     _ask,
     _check,
     _doctor,
@@ -59,6 +60,7 @@ for command in (
     _lineage.lineage,
     _lineage.diff,
     _export.export,
+    _apply.apply,
     _export.verify,
 ):
     app.command()(command)

@@ -45,11 +45,14 @@ def export(
       evolve export last -o best/
       evolve export last 42 -o program42/
 
+    Of features of a table, `transformer.py` and MODEL_CARD.md are written too:
+    the held-out rows are scored once for each program, and looks are counted.
+
     Then `python best/program.py` runs it alone, and `evolve verify best/`
     scores it again.
     """
     wanted = None if program == options.BEST else program
-    done = asyncio.run(write_export(find_run(run, runs), out_folder, wanted))
+    done = asyncio.run(write_export(find_run(run, runs), out_folder, wanted, final=True))
     result = done.folder / "result.json"
     if json:
         facts = {"folder": done.folder, "program": done.program, "result": result, "pictures": done.pictures}

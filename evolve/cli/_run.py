@@ -15,6 +15,7 @@ from evolve._brief import briefly
 from evolve.cli import _import as imported
 from evolve.cli import _model_options as model_options
 from evolve.cli import _options as options
+from evolve.cli import _tabular as table_options
 from evolve.cli._display import JsonDisplay, LiveDisplay, PlainDisplay, PollingDisplay, emit
 from evolve.cli._report import Before, as_json, report
 from evolve.cli._runs import find_run
@@ -50,7 +51,7 @@ def run(
     command: model_options.Command = None,
     max_evals: options.MaxEvals = None,
     max_seconds: options.MaxSeconds = None,
-    target: options.Target = None,
+    target: table_options.Target = None,
     stagnation: options.Stagnation = None,
     max_calls: model_options.MaxCalls = None,
     max_tokens: model_options.MaxTokens = None,
@@ -105,6 +106,14 @@ def run(
         ),
     ] = None,
     cache: options.Cache = True,
+    data: table_options.Data = None,
+    describe: table_options.Describe = None,
+    metric: table_options.MetricName = None,
+    learner: table_options.LearnerName = None,
+    groups: table_options.Groups = None,
+    time: table_options.Time = None,
+    task: table_options.TaskName = None,
+    keep: table_options.Keep = None,
     json: options.Json = False,
     tui: Annotated[
         bool,
@@ -124,6 +133,7 @@ def run(
       evolve run circle_packing -p n=32 --islands ring4 --seed 7 --target 2.93
       evolve run circle_packing --model openai/gpt-5-mini --max-usd 2
       evolve run path/to/my_problem --max-evals 1000 --json
+      evolve run tabular --data train.csv --target label
 
     Several limits: the first one reached ends the run. Without any, it ends
     after 500 evaluations.
@@ -132,6 +142,9 @@ def run(
         refuse_json(json)
         require_terminal("--tui")
     file = RunFile.load(config) if config else RunFile()
+    asked_seed = first(seed, file.seed, 0)
+    described = table_options.Asked(data, describe, metric, learner, groups, time, task, keep)
+    problem, good_enough = table_options.declared(problem, described, target, asked_seed, runs)
     problem = imported.declared(problem, runs)
     declared = load_problem(problem)
     if config:
@@ -143,7 +156,7 @@ def run(
     given = options.budget(
         max_evals=max_evals,
         max_seconds=max_seconds,
-        target=target,
+        target=good_enough,
         stagnation=stagnation,
         max_calls=max_calls,
         max_tokens=max_tokens,
@@ -158,7 +171,7 @@ def run(
         return
     chosen = RunOptions(
         params=params,
-        seed=first(seed, file.seed, 0),
+        seed=asked_seed,
         workers=count,
         window=window,
         order=options.order(order) or file.order,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from evolve.engine._config import RunConfig
 from evolve.engine._state import Offer
 from evolve.errors import UsageError
@@ -9,6 +11,7 @@ from evolve.islands import Arm
 from evolve.languages import PYTHON
 from evolve.models import ModelsConfig
 from evolve.operators import TEXT_EDITS, Operator, builtin_operators, resolve_operator
+from evolve.pipeline import load_stages
 from evolve.problem import Problem
 
 COMMAND = "command"
@@ -36,9 +39,11 @@ def offer_of(config: RunConfig, problem: Problem) -> Offer:
         UsageError: an operator is named that does not exist, or that needs a model when there is none.
     """
     models = config.models
-    mix = dict(sorted(config.operators.items())) or _default_mix(models, problem)
+    brought = _brought(problem)
+    mix = dict(sorted(config.operators.items())) or _default_mix(models, problem, brought)
     named = {name for spec in config.islands.island for name in spec.operators}
-    operators = {name: resolve_operator(name) for name in sorted(mix.keys() | named)}
+    wanted = sorted(mix.keys() | named)
+    operators = {name: brought[name] if name in brought else resolve_operator(name) for name in wanted}
     arms: list[Arm] = []
     for name, operator in operators.items():
         arms += _arms(name, operator, models)
@@ -47,17 +52,32 @@ def offer_of(config: RunConfig, problem: Problem) -> Offer:
     return Offer(operators, tuple(arms), mix)
 
 
-def _default_mix(models: ModelsConfig | None, problem: Problem) -> dict[str, float]:
-    builtin = sorted(builtin_operators().keys() - (set() if problem.blocks else _NEED_BLOCKS))
-    if problem.language.name != PYTHON:
-        builtin = [name for name in builtin if name in TEXT_EDITS]
+def _brought(problem: Problem) -> dict[str, Operator]:
+    """Return the operators that kinds of stages bring along because they know the problem."""
+    graph, kinds = load_stages(problem)
+    found: dict[str, Operator] = {}
+    for name, spec in graph.specs.items():
+        bring = getattr(kinds[name], "operators", None)
+        if bring is not None:
+            found |= bring(problem, spec)
+    return found
+
+
+def _default_mix(
+    models: ModelsConfig | None, problem: Problem, brought: Mapping[str, Operator]
+) -> dict[str, float]:
+    """Return the weights; operators made for the problem take the place of the general ones."""
+    own = {name: float(getattr(operator, "weight", 1.0)) for name, operator in sorted(brought.items())}
+    if not brought:
+        builtin = sorted(builtin_operators().keys() - (set() if problem.blocks else _NEED_BLOCKS))
+        own = {name: 1.0 for name in builtin if problem.language.name == PYTHON or name in TEXT_EDITS}
     if models is None:
-        return dict.fromkeys(builtin, 1.0)
+        return own
     mix = dict(_MODEL_MIX) if models.use else {}
     if models.command:
         mix[COMMAND] = 1.0 if models.use else sum(_MODEL_MIX.values())
-    each = _BUILTIN_SHARE * sum(mix.values()) / len(builtin)
-    return dict(sorted({**mix, **dict.fromkeys(builtin, each)}.items()))
+    each = _BUILTIN_SHARE * sum(mix.values()) / sum(own.values())
+    return dict(sorted({**mix, **{name: each * weight for name, weight in own.items()}}.items()))
 
 
 def _arms(name: str, operator: Operator, models: ModelsConfig | None) -> list[Arm]:

@@ -18,11 +18,14 @@ from evolve.export._module import is_module, module_text, program_of
 from evolve.export._picture import draw_pictures
 from evolve.languages import PYTHON
 from evolve.pipeline import Evaluation
-from evolve.problem import Problem, load_problem
+from evolve.problem import TABULAR, Problem, load_problem
 from evolve.store import Commit, Reader
 
 FORMAT = 1
 """Version of `result.json`."""
+HELD_BACK_NOTE = (
+    "the held-out rows were not looked at; `evolve export` scores them and writes a transformer with its card"
+)
 SHARED_NOTE = (
     "trust is shared: the evaluator executes the program itself, so this score is no more than both say; "
     "read the program before you rely on it"
@@ -52,13 +55,17 @@ class Exported:
     measured: Spread
 
 
-async def export(run: Path, out: Path | None = None, program: int | None = None) -> Exported:
+async def export(
+    run: Path, out: Path | None = None, program: int | None = None, *, final: bool = False
+) -> Exported:
     """Evaluate a program of a run afresh and write it with all that is known about it.
 
     Args:
         run: The run's folder.
         out: Folder to write into; `best/` (or `program-N/`) in the run's folder when omitted.
         program: Which program; the best one when omitted.
+        final: Of a program that makes features of a table, score the held-out rows too, and write the
+            transformer and its card; every look at these rows is counted.
 
     Raises:
         RunError: no such run, nothing valid in it, or the program scores differently now.
@@ -131,7 +138,14 @@ async def export(run: Path, out: Path | None = None, program: int | None = None)
         "exported": {"version": evolve.__version__, "at": datetime.now(UTC).isoformat()},
     }
     _check_free(folder, problem)
+    table = any(stage.kind == TABULAR for stage in problem.spec.stages)
+    if table and final:
+        from evolve.tabular import take_home  # an extra's libraries
+
+        await take_home(run, problem, commit.program.id, text, in_run, folder, config.sandbox)
     pictures, note = _write(problem, folder, module, result, artifact_of(again))
+    if table and not final:
+        note = "\n".join(filter(None, (note, HELD_BACK_NOTE)))
     if problem.trust == "shared":
         note = "\n".join(filter(None, (note, SHARED_NOTE)))
     return Exported(folder, folder / problem.language.file, pictures, measured.median, note, in_run, measured)

@@ -13,7 +13,7 @@ _MAIN = '\n\n\nif __name__ == "__main__":\n    import pprint\n\n    pprint.pprin
 def module_text(problem: Problem, text: str, objective: float | None, run: str, program: int) -> str:
     """Return a module that can be imported and, run by itself, prints what the entry returns.
 
-    With an evaluator of another engine nobody knows the entry's arguments: if it needs any, there is no
+    Where a stage calls the entry in its own way nobody knows its arguments: if it needs any, there is no
     main part. Programs in other languages than Python are returned as they are.
     """
     if problem.language.name != PYTHON:
@@ -21,7 +21,7 @@ def module_text(problem: Problem, text: str, objective: float | None, run: str, 
     arguments = ", ".join(f"{k}={v!r}" for k, v in problem.entry_arguments(problem.cases[0]).items())
     title = " ".join(problem.spec.problem.title.split())
     called = problem.spec.candidate.entry
-    main = "" if problem.spec.shared_trust and problem.arguments else f"{_MAIN}{called}({arguments}))"
+    main = "" if problem.spec.called_by_stage and problem.arguments else f"{_MAIN}{called}({arguments}))"
     return (
         f"# {title}: {problem.spec.objective.metric} = {objective!r}\n"
         f"{_ORIGIN}{evolve.__version__}: run {run}, program {program}. See result.json.\n"

@@ -4,6 +4,7 @@ from evolve.pipeline._evaluator import SHARED_TRUST
 from evolve.pipeline._load import asks, load_stages, scored_cases
 from evolve.pipeline._pipeline import Evaluation, Pipeline
 from evolve.pipeline._recall import Recall, Shelf
+from evolve.pipeline._running import limits_of
 from evolve.pipeline._stage import (
     IDLE,
     NOT_RUN,
@@ -44,6 +45,7 @@ __all__ = [
     "Surroundings",
     "Task",
     "asks",
+    "limits_of",
     "load_stages",
     "scored_cases",
 ]

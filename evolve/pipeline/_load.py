@@ -12,9 +12,11 @@ from evolve.pipeline._declared import place
 from evolve.pipeline._graph import Graph, check_edges, ports_of
 from evolve.pipeline._stage import Outputs, Scored, Stage
 from evolve.pipeline._stages import BUILTIN_STAGES
-from evolve.problem import Problem, StageSpec
+from evolve.problem import TABULAR, Problem, StageSpec
 
 _CONTRACT = ("version", "needs_value", "check", "timeout_s", "execute")
+_TABULAR = EntryPoint(TABULAR, "evolve.tabular:Tabular", "evolve.stages")
+"""Loaded when a problem asks for it, as a package's: its libraries are an extra."""
 
 
 def load_stages(problem: Problem) -> tuple[Graph, dict[str, Stage]]:
@@ -90,11 +92,7 @@ def _loaded(problem: Problem, spec: StageSpec, point: EntryPoint) -> Stage:
             + f"cannot be loaded from {point.value}: {error}. Mend or reinstall the package "
             "that registers it."
         ) from error
-    lacking = [
-        name
-        for name in ("version", "needs_value", "check", "timeout_s", "execute")
-        if not hasattr(stage, name)
-    ]
+    lacking = [name for name in _CONTRACT if not hasattr(stage, name)]
     if lacking:
         raise ProblemError(
             place(problem, spec)
@@ -107,10 +105,12 @@ def _loaded(problem: Problem, spec: StageSpec, point: EntryPoint) -> Stage:
 def _resolve_kind(problem: Problem, spec: StageSpec) -> Stage:
     if spec.kind in BUILTIN_STAGES:
         return BUILTIN_STAGES[spec.kind]
+    if spec.kind == TABULAR:
+        return _loaded(problem, spec, _TABULAR)
     plugins = {point.name: point for point in entry_points(group="evolve.stages")}
     if spec.kind in plugins:
         return _loaded(problem, spec, plugins[spec.kind])
-    kinds = [*BUILTIN_STAGES, *plugins]
+    kinds = [*BUILTIN_STAGES, TABULAR, *plugins]
     raise ProblemError(
         f"{problem.folder / 'problem.toml'}: stages.{spec.name}: unknown kind {spec.kind!r}."
         f"{suggest(spec.kind, kinds)} Known: {', '.join(kinds)}; "

@@ -203,7 +203,9 @@ class Stage(Protocol):
     everything, gives metrics only), `deterministic` (True: equal programs get equal results, which may be
     recalled in later runs), `contextual` (False: it looks at nothing but the program; else a result belongs
     to one ticket), `asks` (False: it asks no model), `concurrency` ("cpu"), `ignores` (none: keys of a
-    declaration, such as `timeout_s` or `aggregate`, that mean nothing to it and are refused).
+    declaration, such as `timeout_s` or `aggregate`, that mean nothing to it and are refused),
+    `operators` (none: a method of problem and declaration that returns operators made for the problem, by
+    name; the attribute `weight` of one says how often it is tried at first, against 1 of others).
     """
 
     version: str

@@ -51,7 +51,8 @@ class Problem:
         digest: SHA-256 over the declaration, the scorer, the seeds and the blocks; a run
             is resumed only with the problem it began with. With an evaluator, over all that programs
             may read too.
-        called_with: Parameters of the seed's entry that have no default, where an evaluator calls it.
+        called_with: Parameters of the seed's entry that have no default, where a stage calls it in its own
+            way.
     """
 
     folder: Path
@@ -89,8 +90,8 @@ class Problem:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """Names of the entry's parameters: declared ones, then the cases'; with an evaluator the seed's."""
-        if self.spec.shared_trust:
+        """Names of the entry's parameters: the declared ones and the cases', or the seed's own."""
+        if self.spec.called_by_stage:
             return self.called_with
         declared = self.spec.candidate.arguments
         names = dict.fromkeys(self.params if declared is None else declared)

@@ -86,6 +86,8 @@ def _is_name(text: str) -> bool:
 
 EVALUATOR = "evaluator"
 """Kind of the stage in which a foreign evaluator executes the program itself."""
+TABULAR = "tabular"
+"""Kind of the stage that lets a program transform the folds of a table."""
 BUILTIN_METRICS = ("lines", "ast_nodes", "cyclomatic")
 """Metrics that the `complexity` stage computes for programs in Python."""
 TEXT_METRICS = ("lines", "tokens", "chars")
@@ -415,6 +417,11 @@ class ProblemSpec(Table):
     def shared_trust(self) -> bool:
         """Whether an evaluator judges programs that it shares its process with."""
         return any(stage.kind == EVALUATOR for stage in self.stages)
+
+    @property
+    def called_by_stage(self) -> bool:
+        """Whether a stage calls programs in its own way, with other arguments than declared ones."""
+        return any(stage.kind in (EVALUATOR, TABULAR) for stage in self.stages)
 
     @property
     def has_scorer(self) -> bool:

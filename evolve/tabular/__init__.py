@@ -10,16 +10,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from evolve.tabular._apply import apply_export
     from evolve.tabular._bootstrap import Interval, paired_bootstrap
     from evolve.tabular._checks import Transformed, read_folds
     from evolve.tabular._compare import RULES, Comparison, compare
     from evolve.tabular._controls import NullControl, bag, bagged_base, noise_features, null_control, optimism
     from evolve.tabular._datasets import dataset_names, load_dataset
+    from evolve.tabular._declare import DEFAULT_LEARNER, declare
     from evolve.tabular._features import DRAWS, Columns
     from evolve.tabular._feedback import Feedback, NewFeature, explain
+    from evolve.tabular._final import judge_final
     from evolve.tabular._folds import Errand, Parcel, errands_of, parcels_of
     from evolve.tabular._frame import Frame, FrameError, Text
     from evolve.tabular._insert import SEED, Feature, insert
+    from evolve.tabular._judge import judge
+    from evolve.tabular._kept import Kept
     from evolve.tabular._learners import LEARNERS, Learner, Model, learner_named
     from evolve.tabular._metrics import METRICS, Metric, UndefinedMetricError, default_metric, metric_named
     from evolve.tabular._operators import table_operators
@@ -28,7 +33,9 @@ if TYPE_CHECKING:
     from evolve.tabular._read import read_table
     from evolve.tabular._scores import FoldScores, predict_fold, score_folds, untransformed
     from evolve.tabular._splits import Fold, Splittable, hold_out, k_folds, repeated_folds, splittable
+    from evolve.tabular._stage import Tabular
     from evolve.tabular._table import Column, Table, make_table
+    from evolve.tabular._take_home import take_home
     from evolve.tabular._tree import interacting_pairs
 
 _EXPORTS = {
@@ -36,6 +43,7 @@ _EXPORTS = {
     "_table": (
         "Column",
         "Table",
+        "Tabular",
         "make_table",
     ),
     "_datasets": (
@@ -72,7 +80,6 @@ _EXPORTS = {
         "LEARNERS",
         "Learner",
         "Model",
-        "NewFeature",
         "learner_named",
     ),
     "_folds": (
@@ -108,6 +115,13 @@ _EXPORTS = {
     "_features": ("DRAWS", "Columns"),
     "_insert": ("SEED", "Feature", "insert"),
     "_operators": ("table_operators",),
+    "_kept": ("Kept",),
+    "_judge": ("judge",),
+    "_declare": ("DEFAULT_LEARNER", "declare"),
+    "_stage": ("Tabular",),
+    "_final": ("judge_final",),
+    "_take_home": ("take_home",),
+    "_apply": ("apply_export",),
     "_tree": ("interacting_pairs",),
     "_controls": (
         "NullControl",
@@ -121,6 +135,7 @@ _EXPORTS = {
 _HOMES = {name: home for home, names in _EXPORTS.items() for name in names}
 
 __all__ = [
+    "DEFAULT_LEARNER",
     "DRAWS",
     "INTERACTIONS",
     "LEARNERS",
@@ -139,6 +154,7 @@ __all__ = [
     "Frame",
     "FrameError",
     "Interval",
+    "Kept",
     "Learner",
     "Metric",
     "Model",
@@ -148,19 +164,24 @@ __all__ = [
     "Planted",
     "Splittable",
     "Table",
+    "Tabular",
     "Text",
     "Transformed",
     "UndefinedMetricError",
+    "apply_export",
     "bag",
     "bagged_base",
     "compare",
     "dataset_names",
+    "declare",
     "default_metric",
     "errands_of",
     "explain",
     "hold_out",
     "insert",
     "interacting_pairs",
+    "judge",
+    "judge_final",
     "k_folds",
     "learner_named",
     "load_dataset",
@@ -181,6 +202,7 @@ __all__ = [
     "score_folds",
     "splittable",
     "table_operators",
+    "take_home",
     "untransformed",
 ]
 

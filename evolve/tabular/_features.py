@@ -92,7 +92,7 @@ def arithmetic(columns: Columns, rng: np.random.Generator) -> Feature | None:
         return None
     a, b = pair
     x, y = columns.numbers[a], columns.numbers[b]
-    sign = _pick(rng, ("+", "-", "*", "min", "max"))
+    sign = _pick(rng, ("*", "*", "-", "+", "min", "max"))  # a product is what trees are worst at
     if sign in ("min", "max"):
         return Feature(f"{sign}({a}, {b})", f"np.{sign}imum({x}, {y})")
     return Feature(f"{a} {sign} {b}", f"{x} {sign} {y}")

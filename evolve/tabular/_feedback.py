@@ -11,6 +11,7 @@ from evolve.tabular._checks import Transformed
 from evolve.tabular._frame import Array, Frame, Text, Values, is_missing
 from evolve.tabular._learners import Learner, Model, numbers
 from evolve.tabular._metrics import Metric, UndefinedMetricError
+from evolve.tabular._scores import fit_folds
 from evolve.tabular._splits import Fold
 from evolve.tabular._table import Table, distinct_count
 from evolve.tabular._tree import class_tree, shown, value_tree
@@ -85,6 +86,7 @@ def explain(
     *,
     seed: int,
     samples: int = 6,
+    models: Sequence[Model] | None = None,
 ) -> Feedback:
     """Find out what a program's features do for a learner.
 
@@ -96,12 +98,10 @@ def explain(
         metric: What counts.
         seed: Of the learner, the shuffles and the sample.
         samples: How many training rows to show.
+        models: What the learner fitted to each fold with this seed; None: it is fitted here.
     """
     rng = np.random.default_rng(seed)
-    models = [
-        learner.fit(part.train, table.target[fold.train], table.task, len(table.classes), seed)
-        for fold, part in zip(folds, features, strict=True)
-    ]
+    models = fit_folds(table, folds, features, learner, seed=seed) if models is None else models
     first = features[0].train
     new = [name for name in first.names if name not in table.frame.columns][:_MOST_NEW]
     found = []

@@ -16,11 +16,23 @@ from evolve.tabular._insert import Feature, drop_column, features_of, insert, re
 TRIES = 16
 _MOST_AT_ONCE = 3
 _FAMILIES = {
-    "table_numbers": ("arithmetic", "ratio", "shape"),
-    "table_learned": ("clip", "bins", "threshold", "group_statistic", "count"),
+    "table_numbers": ("arithmetic", "arithmetic", "ratio"),
+    "table_learned": ("shape", "clip", "bins", "threshold", "group_statistic", "count"),
     "table_groups": ("group_statistic", "count", "both"),
     "table_dates": ("date_part", "date_part", "missing"),
 }
+
+_SEVERAL = ("arithmetic",) * 3 + tuple(DRAWS)
+_WEIGHTS = {
+    "table_numbers": 3.0,
+    "table_several": 2.0,
+    "table_combine": 2.0,
+    "table_learned": 0.5,
+    "table_drop": 0.5,
+    "table_leave_out": 0.5,
+}
+"""First guess of how often each edit is worth trying, where it is not once. Two columns together say what
+neither says alone; a tree finds what one says by itself, however it is scaled or cut."""
 
 Change = tuple[str, str]
 """The new text, and one line that says what was done."""
@@ -46,6 +58,17 @@ def add_feature(kinds: tuple[str, ...], most: int = 1) -> Edit:
         return (text, f"add {', '.join(done)}") if done else None
 
     return edit
+
+
+def combine(text: str, columns: Columns, rng: np.random.Generator) -> Change | None:  # noqa: ARG001
+    """Calculate with two features that the program makes."""
+    made = [feature.name for feature in features_of(text) if _is_number(feature)]
+    if len(made) < 2:
+        return None
+    draw = DRAWS[_FAMILIES["table_numbers"][int(rng.integers(len(_FAMILIES["table_numbers"])))]]
+    feature = draw(Columns({}).with_numbers(made), rng)
+    changed = None if feature is None else insert(text, feature)
+    return None if feature is None or changed is None else (changed, f"add {feature.name}")
 
 
 def drop_feature(text: str, columns: Columns, rng: np.random.Generator) -> Change | None:  # noqa: ARG001
@@ -101,12 +124,16 @@ def table_operators(columns: Columns) -> dict[str, Operator]:
         name: add_feature(kinds) for name, kinds in _FAMILIES.items() if applicable[name]
     }
     edits |= {
-        "table_several": add_feature(tuple(DRAWS), _MOST_AT_ONCE),
+        "table_several": add_feature(_SEVERAL, _MOST_AT_ONCE),
+        "table_combine": combine,
         "table_drop": drop_feature,
         "table_leave_out": leave_out,
         "table_swap": swap_column,
     }
-    found: dict[str, Operator] = {name: TableOperator(name, columns, edit) for name, edit in edits.items()}
+    found: dict[str, Operator] = {
+        name: TableOperator(name, columns, edit, weight=_WEIGHTS.get(name, 1.0))
+        for name, edit in edits.items()
+    }
     return found | {"table_inherit": Inherit(columns)}
 
 
@@ -118,6 +145,7 @@ class TableOperator:
     columns: Columns
     edit: Edit
     parents_wanted: int = 1
+    weight: float = 1.0
 
     async def propose(self, context: Context) -> Proposal:
         """Propose one program.

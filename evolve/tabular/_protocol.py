@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from evolve.sandbox import CodecError, Limits, RunResult, decode, encode
 from evolve.tabular._folds import Parcel
+from evolve.tabular._frame import Frame
 
 PRELOAD = ("numpy", "pandas", "evolve.tabular.inside")
 """What a problem's `candidate.preload` has to name."""
@@ -55,6 +56,19 @@ async def run_folds(sandbox: Sandbox, text: str, parcels: Sequence[Parcel], limi
         parts=_added([end.parts for end in ends]),
     )
     return total if failed else replace(total, output=encode([end.output for end in ends]))
+
+
+async def learn_state(sandbox: Sandbox, text: str, frame: Frame, limits: Limits) -> RunResult:
+    """Fit a program to rows; as `output` the encoded state, which `apply_state` takes."""
+    learned = await sandbox.run(_HARNESS, _LEARN, {"text": text, "train": frame.to_plain()}, limits)
+    parts = _bytes_of(learned, ("state", "train"))
+    return parts if isinstance(parts, RunResult) else replace(learned, output=parts[0])
+
+
+async def apply_state(sandbox: Sandbox, text: str, state: bytes, frame: Frame, limits: Limits) -> RunResult:
+    """Transform rows with what was learned; as `output` an encoded list of one encoded table, unchecked."""
+    arguments = {"text": text, "state": state, "batches": [frame.to_plain()]}
+    return await sandbox.run(_HARNESS, _APPLY, arguments, limits)
 
 
 async def _at_once(calls: Sequence[Any]) -> list[RunResult]:

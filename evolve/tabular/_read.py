@@ -52,13 +52,8 @@ def read_table(
         UsageError: the file cannot be used; says where, why and what to do.
     """
     path = Path(path)
-    _check_file(path)
     notes: list[str] = []
-    columns = (
-        _read_parquet(path, most_cells, notes)
-        if path.suffix.lower() in _PARQUET
-        else _read_text(path, most_cells, notes)
-    )
+    columns = read_columns(path, most_cells=most_cells, notes=notes)
     meanings = {} if describe is None else _read_meanings(Path(describe), list(columns), notes)
     return make_table(
         path.name,
@@ -71,6 +66,25 @@ def read_table(
         keep=keep,
         notes=notes,
     )
+
+
+def read_columns(
+    path: Path, *, most_cells: int = MOST_CELLS, notes: list[str] | None = None
+) -> dict[str, Values]:
+    """Read all columns of a file, whatever they are for; see `read_table`.
+
+    Args:
+        path: The file.
+        most_cells: Largest table that is taken.
+        notes: Gets what was decided while reading, in sentences.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    _check_file(path)
+    said: list[str] = [] if notes is None else notes
+    read = _read_parquet if path.suffix.lower() in _PARQUET else _read_text
+    return read(path, most_cells, said)
 
 
 def _check_file(path: Path) -> None:

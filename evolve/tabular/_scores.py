@@ -11,7 +11,7 @@ import numpy as np
 from evolve.errors import UsageError
 from evolve.tabular._checks import Transformed
 from evolve.tabular._frame import Array, Frame
-from evolve.tabular._learners import Learner
+from evolve.tabular._learners import Learner, Model
 from evolve.tabular._metrics import Metric, UndefinedMetricError
 from evolve.tabular._splits import Fold
 from evolve.tabular._table import Table
@@ -41,6 +41,16 @@ class FoldScores:
 def untransformed(frame: Frame, folds: Sequence[Fold]) -> list[Transformed]:
     """Return the folds of a frame as it is: the base that features have to beat."""
     return [Transformed(frame.take(fold.train), frame.take(fold.validation)) for fold in folds]
+
+
+def fit_folds(
+    table: Table, folds: Sequence[Fold], features: Sequence[Transformed], learner: Learner, *, seed: int
+) -> list[Model]:
+    """Fit a learner to the training rows of every fold."""
+    return [
+        learner.fit(part.train, table.target[fold.train], table.task, len(table.classes), seed)
+        for fold, part in zip(folds, features, strict=True)
+    ]
 
 
 def predict_fold(table: Table, fold: Fold, features: Transformed, learner: Learner, *, seed: int) -> Array:

@@ -28,7 +28,7 @@ from evolve.tabular import (
     table_operators,
 )
 from evolve.tabular._insert import drop_column, features_of, remove
-from evolve.tabular._operators import swap_column
+from evolve.tabular._operators import combine, swap_column
 
 pytest.importorskip("pandas")
 
@@ -284,12 +284,24 @@ def test_columns_are_swapped_for_their_like() -> None:
     assert found[1] == "gap of a: n in place of a"
 
 
+def test_features_are_combined_with_each_other_alone() -> None:
+    columns = Columns({name: f"X[{name!r}]" for name in "abcd"})
+    one = insert(SEED, Feature("a * b", "X['a'] * X['b']")) or ""
+    assert combine(one, columns, np.random.default_rng(0)) is None, "it takes two"
+    two = insert(one, Feature("c * d", "X['c'] * X['d']")) or ""
+    found = combine(two, columns, np.random.default_rng(0))
+    assert found is not None
+    [*_, feature] = features_of(found[0])
+    assert feature.reads == {"a * b", "c * d"}
+
+
 def test_a_table_of_numbers_has_no_operators_for_dates() -> None:
     names = set(table_operators(Columns({"a": "X['a']"})))
     assert names == {
         "table_numbers",
         "table_learned",
         "table_several",
+        "table_combine",
         "table_drop",
         "table_leave_out",
         "table_swap",

@@ -76,7 +76,7 @@ class ArchivePane(Pane):
     def enter(self) -> None:
         """See `Pane.enter`."""
         self.query_one("#curves" if self.curves else "#map").focus()
-        self._read()
+        self.draw()
 
     def draw(self) -> None:
         """See `Pane.draw`."""
@@ -102,7 +102,8 @@ class ArchivePane(Pane):
             while (found := await self.desk.ask(lambda viewer: self._fold(viewer, up_to, island))) is None:
                 pass  # the map is drawn once, when all is read
             self._shown = found
-            self._place()
+            if not self.curves:
+                self._place()
         except EvolveError as error:
             self._say(str(error), "bold red")
 
@@ -200,7 +201,6 @@ class ArchivePane(Pane):
     def watch_curves(self) -> None:
         """Show curves in place of the map, or the map again."""
         self.set_class(self.curves, "-curves")
-        self.draw()
         self.enter()
 
     def _turn(self, step: int) -> None:

@@ -46,8 +46,12 @@ class AskText(ModalScreen[str | None]):
         with Vertical() as box:
             box.border_title = self._title
             yield Static(plain(self._about), markup=False)
-            yield Input(self._value)
+            yield Input(self._value, select_on_focus=False)
             yield Static(plain("Enter: do it.  Escape: go back.", "dim"), id="hint", markup=False)
+
+    def on_mount(self) -> None:
+        """Have what stands there replaced by what is typed; at once, so that no key comes before it."""
+        self.query_one(Input).action_select_all()
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
