@@ -166,7 +166,7 @@ def test_what_cannot_be_taken_is_refused(function: Any, message: str) -> None:
 
 
 def test_a_function_is_improved(tmp_path: Path) -> None:
-    options = {"cases": CASES, "budget": Budget(max_evals=40), "runs": tmp_path / "runs"}
+    options = {"cases": CASES, "budget": Budget(max_evals=120), "runs": tmp_path / "runs"}
     found = optimize(values, nearness, folder=tmp_path / "problem", **options)  # type: ignore[arg-type]
     assert found.objective is not None
     assert found.objective > nearness(values(**CASES[0]), 0.0)  # type: ignore[arg-type]
