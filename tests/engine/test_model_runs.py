@@ -82,12 +82,13 @@ def test_a_stopped_run_asks_nothing_twice(tmp_path: Path) -> None:
     with serve(latency_s=0.05) as server:
         first = evolve_with(server, tmp_path, budget=Budget(max_seconds=1.0))
         assert first.reason == "max_seconds"
-        budget = Budget(max_seconds=1000.0, max_calls=60)
+        most = first.calls + 20
+        budget = Budget(max_seconds=1000.0, max_calls=most)
         last = asyncio.run(aresume(first.folder, budget=budget))
-        assert server.calls <= 60
+        assert server.calls <= most
         assert max(server.paid_prompts.values()) <= 2  # one that was cut off in flight is asked again
     assert last.reason == "max_calls"
-    assert last.calls == 60
+    assert first.calls < last.calls <= most
     assert asyncio.run(areplay(first.folder)).same
 
 
