@@ -89,14 +89,7 @@ def key_lines(areas: Sequence[str], keys: Mapping[str, str]) -> list[Text]:
     """Return a line for each action of some areas: keys, what it does, and its id for the keymap."""
     lines = []
     for area in areas:
-        lines.append(
-            Text(
-                {"app": "everywhere", "list": "in lists", "board": "scrolling", "map": "on the map"}.get(
-                    area, area
-                ),
-                "bold underline",
-            )
-        )
+        lines.append(Text(_TITLES.get(area, area), "bold underline"))
         for action in ACTIONS[area]:
             name = f"{area}.{action.name}"
             shown = ", ".join(_shown(key) for key in keys.get(name, action.keys).split(","))
