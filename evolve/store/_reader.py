@@ -14,10 +14,11 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, case, func, true
 from sqlmodel import Session, col, select
 
-from evolve.errors import EvolveError, RunError, StoreError, UsageError
+from evolve.errors import EvolveError, StoreError, UsageError
 from evolve.store import _schema as schema
 from evolve.store._open import check_schema, driver_of, readable, readonly_engine
 from evolve.store._request import REQUEST
+from evolve.store._sqlite import run_file
 
 _decode = json.JSONDecoder().decode
 
@@ -89,9 +90,7 @@ class Reader:
             RunError: the folder is no run.
             StoreError: the schema is of another version.
         """
-        self.path = folder / "run.db"
-        if not self.path.is_file():
-            raise RunError(f"{folder}: is not a run: it holds no run.db. `evolve runs` lists the runs.")
+        self.path = run_file(folder)
         self._engine = readonly_engine(self.path)
         try:
             check_schema(self._engine, self.path)

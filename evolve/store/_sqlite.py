@@ -85,6 +85,14 @@ def no_database(path: Path) -> RunError:
     return RunError(f"{path}: is not a SQLite database, so its folder is no run. Check the path.")
 
 
+def run_file(folder: Path) -> Path:
+    """Return the database of a run; raises RunError when the folder holds none."""
+    path = folder / "run.db"
+    if not path.is_file():
+        raise RunError(f"{folder}: is not a run: it holds no run.db. `evolve runs` lists the runs.")
+    return path
+
+
 @contextlib.contextmanager
 def translated(path: Path) -> Iterator[None]:
     """Turn the driver's errors into messages that say what to do."""

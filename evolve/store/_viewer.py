@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from evolve.errors import RunError, StoreError
+from evolve.errors import StoreError
 from evolve.store._request import REQUEST
-from evolve.store._sqlite import check_schema, connect_readonly, readable, translated
+from evolve.store._sqlite import check_schema, connect_readonly, readable, run_file, translated
 
 if TYPE_CHECKING:
     from evolve.store._reader import Reader
@@ -186,9 +186,7 @@ class Viewer:
             RunError: the folder is no run.
             StoreError: the schema is of another version.
         """
-        self.folder, self.path = folder, folder / "run.db"
-        if not self.path.is_file():
-            raise RunError(f"{folder}: is not a run: it holds no run.db. `evolve runs` lists the runs.")
+        self.folder, self.path = folder, run_file(folder)
         with translated(self.path):
             self._connection = connect_readonly(self.path)
         try:
