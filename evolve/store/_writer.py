@@ -23,7 +23,7 @@ from evolve.errors import RunError
 from evolve.store import _schema as schema
 from evolve.store._live import LOCK_FILE
 from evolve.store._open import check_schema, driver_of, readonly_engine, translated, writable_engine
-from evolve.store._sqlite import SCHEMA_VERSION
+from evolve.store._sqlite import SCHEMA_VERSION, run_file
 
 Row = dict[str, Any]
 _LOCK_ATTEMPTS = 10
@@ -126,9 +126,7 @@ class Writer:
             RunError: another process is writing to the run, or the folder is no run.
             StoreError: the file cannot be written, or has another schema version.
         """
-        self._path = folder / "run.db"
-        if run is None and not self._path.is_file():
-            raise RunError(f"{folder}: is not a run: it holds no run.db. `evolve runs` lists the runs.")
+        self._path = run_file(folder) if run is None else folder / "run.db"
         self._lock = _take_lock(folder)
         try:
             self._connection = self._open(run)
